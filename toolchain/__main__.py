@@ -1,19 +1,159 @@
-"""`python -m toolchain`: what the Makefile calls."""
+"""`python -m toolchain`: the commands behind the Makefile."""
 
-import sys
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import typer
 from rich.console import Console
 
-from toolchain import kubernetes, pulumi
-from toolchain.steps import StepFailedError, perform_all
+from toolchain import daemon, dev, kubernetes, pulumi
+from toolchain.cluster import ClusterError
+from toolchain.paths import CLUSTER, ROOT
+from toolchain.steps import Step, StepFailedError, perform_all
+
+app = typer.Typer(
+    help="The local environment: real engine, real API server, on this machine only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
 
 
+def steps() -> tuple[Step, ...]:
+    """List the set-up's steps in their order."""
+    return (
+        pulumi.cli(),
+        *pulumi.plugins(),
+        *kubernetes.programs(),
+        kubernetes.definitions(),
+    )
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn what went wrong into one message and exit code 2: it could not run."""
+    try:
+        yield
+    except (StepFailedError, ClusterError) as error:
+        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    except subprocess.CalledProcessError as error:
+        said = f"{error.stderr or ''}{error.stdout or ''}".strip()
+        console.print(f"[red]error:[/] {shlex.join(error.cmd)}:\n{said}", highlight=False)
+        raise typer.Exit(2) from None
+
+
+def _ready() -> None:
+    with _reported():
+        perform_all(steps(), console)
+        if daemon.Running.read() is None:
+            console.print("local cluster: starting ...", highlight=False)
+        running = daemon.start()
+        console.print(f"local cluster: {running.url}", highlight=False)
+        dev.prepare()
+
+
+@app.command()
 def setup() -> None:
-    c = Console()
-    perform_all((pulumi.cli(), *pulumi.plugins(), *kubernetes.programs(), kubernetes.definitions()), c)
+    """Provide every part that is not there yet."""
+    with _reported():
+        perform_all(steps(), console)
+
+
+@app.command()
+def parts() -> None:
+    """Show each part and where it came from."""
+    for step in steps():
+        console.print(f"{step.name}: {step.outcome() or 'not set up'}", soft_wrap=True)
+
+
+@app.command()
+def up() -> None:
+    """Set up, start the local cluster and bring the stack `dev` up."""
+    _ready()
+    if code := dev.pulumi("up", "--yes"):
+        raise typer.Exit(code)
+    with _reported():
+        _summary()
+
+
+@app.command()
+def preview() -> None:
+    """Show what `up` would change."""
+    _ready()
+    raise typer.Exit(dev.pulumi("preview", "--diff"))
+
+
+@app.command()
+def down() -> None:
+    """Destroy the stack `dev`, stop the local cluster and remove its data."""
+    if dev.exists():
+        _ready()
+        if code := dev.pulumi("destroy", "--yes"):
+            raise typer.Exit(code)
+        dev.forget()
+    daemon.stop()
+    shutil.rmtree(CLUSTER, ignore_errors=True)
+    console.print("The stack is destroyed; the local cluster is stopped, its data removed.")
+
+
+@app.command()
+def start() -> None:
+    """Start the local cluster in the background."""
+    _ready()
+
+
+@app.command()
+def stop() -> None:
+    """Stop the local cluster; its data stay for the next start."""
+    console.print("stopped" if daemon.stop() else "it was not running")
+
+
+@app.command(hidden=True)
+def serve() -> None:
+    """Run the local cluster in the foreground."""
+    with _reported():
+        daemon.serve()
+
+
+@app.command()
+def env() -> None:
+    """Print shell lines for using `pulumi` by hand: eval "$(make -s env)"."""
+    for name, value in dev.environment().items():
+        if name == "PATH" or name.startswith("PULUMI_"):
+            typer.echo(f"export {name}={shlex.quote(value)}")
+    typer.echo(f"export KUBECONFIG={shlex.quote(str(CLUSTER / 'kubeconfig'))}")
+
+
+def _summary() -> None:
+    outputs = dev.outputs()
+    dev.CA_CERTIFICATE.write_text(outputs["caCertificatePem"], encoding="utf-8")
+    made = [resource for resource in dev.resources() if not resource["type"].startswith("pulumi:")]
+    objects = sorted(
+        (resource["type"].split(":")[-1], resource["id"])
+        for resource in made
+        if resource["type"].startswith("kubernetes:")
+    )
+    console.print(f"\n[bold]{len(made)} resources[/], of them in the cluster:", highlight=False)
+    for kind, name in objects:
+        console.print(f"  {kind:<24}{name}", highlight=False)
+    stand_ins = [step.name for step in steps() if "STAND-IN" in (step.outcome() or "")]
+    if stand_ins:
+        console.print(
+            f"\nPlayed by stand-ins: {', '.join(stand_ins)} and the operators.", highlight=False
+        )
+    relative = dev.CA_CERTIFICATE.relative_to(ROOT)
+    console.print(
+        f"\nThe CA certificate: {relative}"
+        "\nNext: `make preview` after a change of Pulumi.dev.yaml, `make down` to take it all away,"
+        '\n      eval "$(make -s env)" to use pulumi and kubectl by hand.',
+        highlight=False,
+    )
+
 
 if __name__ == "__main__":
-    try:
-        setup()
-    except StepFailedError as e:
-        sys.exit(str(e))
+    app()

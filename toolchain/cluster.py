@@ -23,6 +23,10 @@ from toolchain.pki import KeyPair, LocalAuthority
 
 READY_WITHIN: Final = 60.0
 """Seconds until a part must answer; on two busy cores it takes a few."""
+APPS_DOMAIN: Final = "apps.openshift.example.com"
+"""The domain under which the local cluster would serve applications: the documentation's."""
+_DEFINITIONS: Final = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+_INGRESSES: Final = ("config.openshift.io", "v1", "ingresses")
 _ADMIN: Final = ("local-admin", ("system:masters",))
 
 
@@ -44,7 +48,7 @@ class Cluster:
         self._server = self._authority.server()
         self._service_accounts = self._authority.signing_key("service-accounts")
         self._etcd_port = processes.free_port()
-        self.port = processes.free_port()
+        self.port = self._kept_port()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -71,6 +75,7 @@ class Cluster:
             self._write_kubeconfig(self.kubeconfig, self._authority.client(*_ADMIN))
             self._start("kube-controller-manager", self._controller_manager())
             self._serve_definitions()
+            self._create_openshift()
         except BaseException:
             self.stop()
             raise
@@ -111,13 +116,24 @@ class Cluster:
 
     def client(self) -> client.ApiClient:
         """Make an API client for the administrator."""
-        return config.new_client_from_config(config_file=str(self.kubeconfig))
+        configuration = client.Configuration()
+        config.load_kube_config(str(self.kubeconfig), client_configuration=configuration)
+        return client.ApiClient(configuration)
 
     def kubeconfig_for(self, user: str, *groups: str) -> Path:
         """Make a kubeconfig for a user; what it may do is up to the RBAC objects in the cluster."""
         path = self.folder / f"kubeconfig-{user}"
         self._write_kubeconfig(path, self._authority.client(user, groups))
         return path
+
+    def _kept_port(self) -> int:
+        """Return the port of an earlier start while it is free, so that kubeconfigs stay good."""
+        kept = self.folder / "port"
+        port = int(kept.read_text("utf-8")) if kept.exists() else 0
+        if not port or not processes.is_free(port):
+            port = processes.free_port()
+            kept.write_text(str(port), encoding="utf-8")
+        return port
 
     def _start(self, name: str, arguments: list[str | Path]) -> None:
         self._children[name] = processes.start(arguments, self._log(name))
@@ -178,11 +194,8 @@ class Cluster:
 
     def _serve_definitions(self) -> None:
         with self.client() as api:
-            extensions = client.ApiextensionsV1Api(api)
-            served = {
-                definition.metadata.name: definition
-                for definition in extensions.list_custom_resource_definition().items
-            }
+            objects = client.CustomObjectsApi(api)
+            served = {item["metadata"]["name"]: item for item in _items(objects, _DEFINITIONS)}
             names: set[str] = set()
             for file in definition_files():
                 for definition in yaml.load_all(file.read_text("utf-8"), yaml.CSafeLoader):
@@ -193,23 +206,27 @@ class Cluster:
                     # The vendors' files carry a webhook conversion that nothing answers here.
                     definition["spec"].pop("conversion", None)
                     if name in served:
-                        version = served[name].metadata.resource_version
+                        version = served[name]["metadata"]["resourceVersion"]
                         definition["metadata"]["resourceVersion"] = version
-                        extensions.replace_custom_resource_definition(name, definition)
+                        objects.replace_cluster_custom_object(
+                            *_DEFINITIONS, name=name, body=definition
+                        )
                     else:
-                        extensions.create_custom_resource_definition(definition)
+                        objects.create_cluster_custom_object(*_DEFINITIONS, body=definition)
+            self._wait("kube-apiserver", lambda: names <= _established(objects))
 
-            def established() -> bool:
-                return names <= {
-                    definition.metadata.name
-                    for definition in extensions.list_custom_resource_definition().items
-                    if any(
-                        condition.type == "Established" and condition.status == "True"
-                        for condition in definition.status.conditions or ()
-                    )
+    def _create_openshift(self) -> None:
+        """Create the objects that every OpenShift cluster has and that the program reads."""
+        with self.client() as api:
+            objects = client.CustomObjectsApi(api)
+            if not _items(objects, _INGRESSES):
+                body = {
+                    "apiVersion": "config.openshift.io/v1",
+                    "kind": "Ingress",
+                    "metadata": {"name": "cluster"},
+                    "spec": {"domain": APPS_DOMAIN},
                 }
-
-            self._wait("kube-apiserver", established)
+                objects.create_cluster_custom_object(*_INGRESSES, body=body)
 
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_WITHIN
@@ -252,3 +269,21 @@ class Cluster:
             "current-context": name,
         }
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _items(objects: client.CustomObjectsApi, kind: tuple[str, str, str]) -> list[dict[str, Any]]:
+    answer = objects.list_cluster_custom_object(*kind)
+    assert isinstance(answer, dict)
+    return list(answer["items"])
+
+
+def _established(objects: client.CustomObjectsApi) -> set[str]:
+    """Return the names of the definitions that are served."""
+    return {
+        item["metadata"]["name"]
+        for item in _items(objects, _DEFINITIONS)
+        if any(
+            condition["type"] == "Established" and condition["status"] == "True"
+            for condition in item.get("status", {}).get("conditions") or ()
+        )
+    }

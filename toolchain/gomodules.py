@@ -81,6 +81,4 @@ def program(
         unfinished.rename(target)
         return f"built from {package}"
 
-    return Step(
-        name, (target,), (folder / "go.mod", folder / "go.sum", package, ldflags), build
-    )
+    return Step(name, (target,), (folder / "go.mod", folder / "go.sum", package, ldflags), build)

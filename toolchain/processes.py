@@ -38,7 +38,7 @@ def start(
             stderr=subprocess.STDOUT,
             env=None if env is None else dict(env),
             cwd=cwd,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - called before any thread is started
+            preexec_fn=_die_with_parent,
         )
 
 
@@ -60,6 +60,17 @@ def free_port() -> int:
         port = probe.getsockname()[1]
     assert isinstance(port, int)
     return port
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on the port of 127.0.0.1."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def birth(pid: int) -> str | None:

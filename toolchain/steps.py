@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.status import Status
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from toolchain.paths import LOGS, ROOT, STAMPS
 
@@ -109,9 +109,18 @@ def perform_all(steps: Iterable[Step], console: Console) -> None:
         started = time.monotonic()
         if not console.is_terminal:
             console.print(f"{step.name} ...", highlight=False)
-        with Status(f"{step.name} ...", console=console):
+        with Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        ) as progress:
+            progress.add_task(step.name, total=None)
             said = step.perform()
+        seconds = time.monotonic() - started
         console.print(
-            f"[green]✓[/] {step.name}: {said} [dim]({time.monotonic() - started:.0f} s)[/]",
+            f"[green]✓[/] {step.name}: {said} [dim]({seconds:.0f} s)[/]",
             highlight=False,
+            soft_wrap=True,
         )

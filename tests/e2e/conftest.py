@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+
 from harness import PulumiStack, make_stack
 from toolchain.cluster import Cluster
 from toolchain.paths import BIN

@@ -128,7 +128,9 @@ def make_stack(
     passphrase.write_text("only for this test", "utf-8")
     env = pulumi_environment(folder / "state", passphrase)
     # The project's copy, not the installed one, is what the program imports.
-    stack = PulumiStack(project, name, {**env, "PYTHONPATH": str(project), "HOME": os.environ["HOME"]})
+    stack = PulumiStack(
+        project, name, {**env, "PYTHONPATH": str(project), "HOME": os.environ["HOME"]}
+    )
     stack.succeed("stack", "init", name)
     stack.succeed("config", "set", "kubernetes:kubeconfig", str(kubeconfig))
     return stack

@@ -1,0 +1,52 @@
+# Two commands do it all on a fresh machine: `make up` and `make test`.
+PYTHON ?= python3
+TOOLCHAIN := $(PYTHON) toolchain/bootstrap.py
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up preview down start stop env test lint format docs lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## provide what the rest needs: engine, plugins, API server (all in .venv and .toolchain)
+	@$(TOOLCHAIN) setup
+
+up: ## set up, start the local cluster, `pulumi up` on the stack dev, and a summary
+	@$(TOOLCHAIN) up
+
+preview: ## show what `make up` would change
+	@$(TOOLCHAIN) preview
+
+down: ## `pulumi destroy`, then stop the local cluster and remove its data
+	@$(TOOLCHAIN) down
+
+start: ## start the local cluster only
+	@$(TOOLCHAIN) start
+
+stop: ## stop the local cluster, keep its data
+	@$(TOOLCHAIN) stop
+
+env: ## print shell lines for using pulumi and kubectl by hand: eval "$$(make -s env)"
+	@$(TOOLCHAIN) env
+
+test: setup ## every test
+	@$(BIN)/pytest
+
+lint: setup ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+
+format: setup ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: setup ## renew both lock files from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --extra dev pyproject.toml --output-file requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --constraint requirements-dev.txt pyproject.toml --output-file requirements.txt
+
+clean: down ## remove everything that the commands made
+	@rm -rf .venv .toolchain

@@ -1,0 +1,112 @@
+"""The local cluster in the background: one process that holds all the others.
+
+It ends when told to, or by itself after a day; its children end with it.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from toolchain import processes
+from toolchain.cluster import Cluster, ClusterError
+from toolchain.paths import CLUSTER, LOGS, ROOT
+
+LIFETIME: Final = 24 * 3600.0
+"""Seconds after which a forgotten cluster stops by itself; its data stay for the next start."""
+START_WITHIN: Final = 180.0
+_LOG: Final = LOGS / "cluster.log"
+
+
+@dataclass(frozen=True)
+class Running:
+    """The record of a running cluster: its process (id and start, so that ids are safe) and URL."""
+
+    pid: int
+    started: str
+    url: str
+
+    @classmethod
+    def read(cls) -> Self | None:
+        """Return the record when the process that it names still runs."""
+        try:
+            record = cls(**json.loads(_record().read_text("utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+        return record if processes.birth(record.pid) == record.started else None
+
+
+def _record() -> Path:
+    return CLUSTER / "running.json"
+
+
+def start() -> Running:
+    """Start the cluster in the background unless it runs, and wait until it is ready.
+
+    Raises:
+        ClusterError: it ends or is not ready in time.
+    """
+    if running := Running.read():
+        return running
+    _LOG.parent.mkdir(parents=True, exist_ok=True)
+    with _LOG.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "toolchain", "serve"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_WITHIN
+    while (running := Running.read()) is None:
+        if process.poll() is not None or time.monotonic() > deadline:
+            processes.stop(process)
+            said = _LOG.read_text("utf-8").strip().splitlines()[-1:] or ["it said nothing"]
+            raise ClusterError(f"the local cluster did not start: {said[0]}\nIts log: {_LOG}")
+        time.sleep(0.1)
+    return running
+
+
+def stop() -> bool:
+    """Stop the cluster and wait for its end; say whether it ran."""
+    running = Running.read()
+    if running is None or not processes.signal_by_id(running.pid, running.started, signal.SIGTERM):
+        return False
+    while processes.birth(running.pid) == running.started:
+        time.sleep(0.1)
+    return True
+
+
+def serve() -> None:
+    """Run the cluster and the operators' stand-in until told to stop.
+
+    Raises:
+        ClusterError: a part of it can't be started.
+    """
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    started = processes.birth(os.getpid())
+    assert started is not None
+    with Cluster(CLUSTER) as cluster:
+        operators = processes.start(
+            [sys.executable, "-m", "toolchain.operators", "--kubeconfig", cluster.kubeconfig],
+            LOGS / "operators.log",
+            cwd=ROOT,
+        )
+        record = Running(os.getpid(), started, cluster.url)
+        unfinished = _record().with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(asdict(record)), encoding="utf-8")
+        unfinished.rename(_record())
+        try:
+            told.wait(LIFETIME)
+        finally:
+            _record().unlink(missing_ok=True)
+            processes.stop(operators)
