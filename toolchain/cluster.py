@@ -114,6 +114,10 @@ class Cluster:
         """The API server's address."""
         return f"https://127.0.0.1:{self.port}"
 
+    def pids(self) -> list[int]:
+        """Return the ids of the processes that run."""
+        return [process.pid for process in self._children.values()]
+
     def client(self) -> client.ApiClient:
         """Make an API client for the administrator."""
         configuration = client.Configuration()
