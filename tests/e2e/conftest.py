@@ -1,5 +1,6 @@
 """The real API server, one a session, and stacks of the real engine on it."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -7,8 +8,9 @@ from typing import Protocol
 import pytest
 
 from harness import PulumiStack, make_stack
+from toolchain import processes
 from toolchain.cluster import Cluster
-from toolchain.paths import BIN
+from toolchain.paths import BIN, ROOT
 
 
 class StackFactory(Protocol):
@@ -23,6 +25,19 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         pytest.fail("the local environment is not set up: run `make setup` (or `make test`)")
     with Cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def operators(cluster: Cluster) -> Iterator[None]:
+    """The operators' stand-in, which sets the Ready conditions that a stack waits for."""
+    process = processes.start(
+        [sys.executable, "-m", "toolchain.operators", "--kubeconfig", cluster.kubeconfig],
+        cluster.folder / "log" / "operators.log",
+        cwd=ROOT,
+    )
+    yield
+    assert process.poll() is None, "the operators' stand-in ended by itself"
+    processes.stop(process)
 
 
 @pytest.fixture
