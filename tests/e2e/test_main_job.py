@@ -247,8 +247,4 @@ def test_destroy_leaves_the_cluster_as_it_was(
         after = objects.names()
         core.delete_namespace("knative-eventing")
     assert after == before
-    assert not [
-        r
-        for r in json.loads(stack.succeed("stack", "export"))["deployment"].get("resources", [])
-        if r.get("custom")
-    ]
+    assert not [resource for resource in stack.resources() if resource["custom"]]
