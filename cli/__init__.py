@@ -1,0 +1,1 @@
+"""The console script `serverless-mesh`: thin over the program and the policy pack."""
