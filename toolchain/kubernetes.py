@@ -24,17 +24,19 @@ _VERSION_VARIABLES: Final = (
 )
 
 
+def program(name: str) -> Step:
+    """Build one of the control plane's programs."""
+    return gomodules.program(
+        name,
+        module="kubernetes",
+        package=f"k8s.io/kubernetes/cmd/{name}",
+        variables=_VERSION_VARIABLES,
+    )
+
+
 def programs() -> tuple[Step, ...]:
     """Build the API server and the controller manager."""
-    return tuple(
-        gomodules.program(
-            name,
-            module="kubernetes",
-            package=f"k8s.io/kubernetes/cmd/{name}",
-            variables=_VERSION_VARIABLES,
-        )
-        for name in ("kube-apiserver", "kube-controller-manager")
-    )
+    return tuple(program(name) for name in ("kube-apiserver", "kube-controller-manager"))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,68 @@
+"""Kubernetes objects as plain dictionaries: apply, list and set the status of any kind."""
+
+from typing import Any, Final
+
+from kubernetes import client, dynamic
+from kubernetes.dynamic.exceptions import NotFoundError
+
+Manifest = dict[str, Any]
+MANAGER: Final = "local-mesh"
+"""The field manager of everything that the stand-ins apply."""
+
+
+class Objects:
+    """The objects of one API server."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        """Learn which kinds the API server has."""
+        self.api = api
+        self._dynamic = dynamic.DynamicClient(api)
+
+    def apply(self, manifest: Manifest) -> None:
+        """Apply an object (server-side); fields of other managers stay as they are."""
+        metadata = manifest["metadata"]
+        self._kind(manifest["apiVersion"], manifest["kind"]).server_side_apply(
+            body=manifest,
+            name=metadata["name"],
+            namespace=metadata.get("namespace"),
+            field_manager=MANAGER,
+            force_conflicts=True,
+        )
+
+    def list(self, api_version: str, kind: str, **selection: str) -> list[Manifest]:
+        """List the objects of a kind, everywhere or by `namespace`, `label_selector`."""
+        answer = self._kind(api_version, kind).get(**selection).to_dict()
+        return [
+            {"apiVersion": api_version, "kind": kind, **item} for item in answer["items"]
+        ]
+
+    def find(self, api_version: str, kind: str, name: str, namespace: str) -> Manifest | None:
+        """Return an object, or None when there is none."""
+        try:
+            found = self._kind(api_version, kind).get(name=name, namespace=namespace)
+        except NotFoundError:
+            return None
+        return dict(found.to_dict())
+
+    def set_status(self, manifest: Manifest, status: Manifest) -> None:
+        """Set an object's status, as its controller does."""
+        kind = self._kind(manifest["apiVersion"], manifest["kind"])
+        kind.status.patch(
+            body={"status": status},
+            name=manifest["metadata"]["name"],
+            namespace=manifest["metadata"]["namespace"],
+            content_type="application/merge-patch+json",
+        )
+
+    def delete(self, manifest: Manifest) -> None:
+        """Delete an object if it is there."""
+        metadata = manifest["metadata"]
+        try:
+            self._kind(manifest["apiVersion"], manifest["kind"]).delete(
+                name=metadata["name"], namespace=metadata.get("namespace")
+            )
+        except NotFoundError:
+            return
+
+    def _kind(self, api_version: str, kind: str) -> Any:
+        return self._dynamic.resources.get(api_version=api_version, kind=kind)

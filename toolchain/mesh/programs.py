@@ -1,0 +1,80 @@
+"""The programs and files that the mesh is made of, as set-up steps."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import Final
+
+from toolchain import gomodules, kubernetes
+from toolchain.gomodules import Module
+from toolchain.paths import BIN, WORK
+from toolchain.steps import Log, Step
+
+FILES: Final = WORK / "mesh"
+BOOTSTRAP: Final = FILES / "envoy_bootstrap.json"
+"""Istio's template of Envoy's bootstrap, filled in by the agent."""
+STAGES: Final = FILES / "stages"
+"""KWOK's stages: the life of a node and of a pod."""
+KODATA: Final = FILES / "kodata"
+"""The manifests that the Knative operator installs."""
+
+SCHEDULER: Final = BIN / "kube-scheduler"
+KWOK: Final = BIN / "kwok"
+KNATIVE_OPERATOR: Final = BIN / "knative-operator"
+ISTIOD: Final = BIN / "pilot-discovery"
+AGENT: Final = BIN / "pilot-agent"
+
+ISTIO_MODULE: Final = kubernetes.VENDORS[0].module
+OPERATOR_MODULE: Final = kubernetes.VENDORS[2].module
+KWOK_MODULE: Final = Module(
+    "sigs.k8s.io/kwok", "v0.8.0", "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ="
+)
+_STAGES: Final = ("node/fast", "node/heartbeat", "pod/fast")
+
+
+def envoy() -> Path:
+    """Return Envoy's binary: it ships inside a Python package."""
+    spec = importlib.util.find_spec("envoy")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "_bin" / "envoy"
+
+
+def steps() -> tuple[Step, ...]:
+    """List what the mesh needs on top of the local cluster, in the order of its making."""
+    return (
+        kubernetes.program("kube-scheduler"),
+        gomodules.program("kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
+        gomodules.program(
+            "knative-operator",
+            module="knative-operator",
+            package="knative.dev/operator/cmd/operator",
+        ),
+        *(
+            gomodules.program(
+                name, module="istio", package=f"istio.io/istio/pilot/cmd/{name}"
+            )
+            for name in ("pilot-discovery", "pilot-agent")
+        ),
+        files(),
+    )
+
+
+def files() -> Step:
+    """Take the files that the programs read out of the programs' own modules."""
+
+    def collect(log: Log) -> str:
+        shutil.rmtree(FILES, ignore_errors=True)
+        STAGES.mkdir(parents=True)
+        istio = ISTIO_MODULE.fetch(log)
+        shutil.copyfile(istio / "tools" / "packaging" / "common" / BOOTSTRAP.name, BOOTSTRAP)
+        stages = KWOK_MODULE.fetch(log) / "kustomize" / "stage"
+        for folder in _STAGES:
+            for file in sorted((stages / folder).glob("*-*.yaml")):
+                shutil.copyfile(file, STAGES / file.name)
+        # A link, not a copy: 24 MB of text that the module cache keeps read-only.
+        KODATA.symlink_to(OPERATOR_MODULE.fetch(log) / "cmd" / "operator" / "kodata")
+        return "the vendors' own, from 3 Go modules"
+
+    inputs = (repr((ISTIO_MODULE, KWOK_MODULE, OPERATOR_MODULE)), *_STAGES)
+    return Step("mesh-files", (BOOTSTRAP, STAGES, KODATA), inputs, collect)
