@@ -1,0 +1,42 @@
+"""KnativeEventing. Documentation: "Installing and configuring Serverless", step 3."""
+
+from typing import Final
+
+import pulumi
+
+from components.custom_resource import Manifest, declare, ready
+from components.names import EVENTING_NAMESPACE
+from components.sidecars import workloads
+from settings import Settings
+
+WITH_SIDECAR: Final = (
+    "pingsource-mt-adapter",
+    "imc-dispatcher",
+    "mt-broker-ingress",
+    "mt-broker-filter",
+)
+
+
+def eventing() -> Manifest:
+    """Return the manifest of KnativeEventing with the Istio integration."""
+    return {
+        "apiVersion": "operator.knative.dev/v1beta1",
+        "kind": "KnativeEventing",
+        "metadata": {"name": "knative-eventing", "namespace": EVENTING_NAMESPACE},
+        "spec": {
+            "config": {"features": {"istio": "enabled"}},
+            "workloads": workloads(WITH_SIDECAR),
+        },
+    }
+
+
+class KnativeEventing(pulumi.ComponentResource):
+    """Knative Eventing inside the mesh, ready."""
+
+    def __init__(
+        self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("serverlessmesh:eventing:KnativeEventing", name, None, opts)
+        manifest = ready(eventing(), settings.ready_timeout_seconds)
+        declare("knative-eventing", manifest, pulumi.ResourceOptions(parent=self))
+        self.register_outputs({})

@@ -1,0 +1,60 @@
+"""KnativeServing. Documentation: "Installing and configuring Serverless", step 1."""
+
+from typing import Any, Final
+
+import pulumi
+
+from components.custom_resource import Manifest, declare, ready
+from components.names import (
+    DEFAULT_MESH_NAMESPACE,
+    INGRESS_GATEWAY,
+    INGRESS_SERVICE,
+    LOCAL_GATEWAY,
+    SERVING_NAMESPACE,
+)
+from components.sidecars import workloads
+from settings import Settings
+
+WITH_SIDECAR: Final = ("activator", "autoscaler")
+"""Serving's data plane."""
+
+
+def serving(settings: Settings) -> Manifest:
+    """Return the manifest of KnativeServing with the Istio integration."""
+    spec: dict[str, Any] = {
+        "ingress": {"istio": {"enabled": True}},
+        "deployments": workloads(WITH_SIDECAR),
+    }
+    if config := _config(settings):
+        spec["config"] = config
+    return {
+        "apiVersion": "operator.knative.dev/v1beta1",
+        "kind": "KnativeServing",
+        "metadata": {"name": "knative-serving", "namespace": SERVING_NAMESPACE},
+        "spec": spec,
+    }
+
+
+def _config(settings: Settings) -> dict[str, dict[str, str]]:
+    """Return what differs from Knative's own configuration: where the gateways' Services are."""
+    if settings.mesh_namespace == DEFAULT_MESH_NAMESPACE:
+        return {}
+    domain = f"{settings.mesh_namespace}.svc.cluster.local"
+    return {
+        "istio": {
+            f"gateway.{SERVING_NAMESPACE}.{INGRESS_GATEWAY}": f"{INGRESS_SERVICE}.{domain}",
+            f"local-gateway.{SERVING_NAMESPACE}.{LOCAL_GATEWAY}": f"{LOCAL_GATEWAY}.{domain}",
+        }
+    }
+
+
+class KnativeServing(pulumi.ComponentResource):
+    """Knative Serving inside the mesh, ready."""
+
+    def __init__(
+        self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("serverlessmesh:serving:KnativeServing", name, None, opts)
+        manifest = ready(serving(settings), settings.ready_timeout_seconds)
+        declare("knative-serving", manifest, pulumi.ResourceOptions(parent=self))
+        self.register_outputs({})
