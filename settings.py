@@ -85,7 +85,7 @@ class Settings(BaseModel):
     )
 
     apps_domain: Domain | None = Field(
-        None,
+        default=None,
         description=(
             "Domain of the cluster's applications, which the wildcard certificate covers. Left "
             "out, it is read from the cluster (`ingresses.config.openshift.io/cluster`); given, it "
@@ -93,66 +93,72 @@ class Settings(BaseModel):
         ),
     )
     organization: Annotated[str, Field(min_length=1, max_length=64)] = Field(
-        "Example Inc.", description="Organization (O) in both certificates' subjects."
+        default="Example Inc.", description="Organization (O) in both certificates' subjects."
     )
     ca_common_name: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
-        None,
+        default=None,
         description=(
             "Common name (CN) of the certificate authority. Left out, the apps domain without its "
             "first two labels: example.com for apps.openshift.example.com."
         ),
     )
     subject_alt_names: tuple[Domain, ...] = Field(
-        (), description="Further domains in the certificate, besides the wildcard."
+        default=(), description="Further domains in the certificate, besides the wildcard."
     )
-    key_bits: Literal[2048, 3072, 4096] = Field(2048, description="Size of both RSA keys, in bits.")
+    key_bits: Literal[2048, 3072, 4096] = Field(
+        default=2048, description="Size of both RSA keys, in bits."
+    )
     ca_days: Annotated[int, Field(ge=1, le=36500)] = Field(
-        365, description="Days for which the certificate authority is valid."
+        default=365, description="Days for which the certificate authority is valid."
     )
     certificate_days: Annotated[int, Field(ge=1, le=36500)] = Field(
-        365, description="Days for which the wildcard certificate is valid."
+        default=365, description="Days for which the wildcard certificate is valid."
     )
     early_renewal_hours: Annotated[int, Field(ge=0)] = Field(
-        720,
+        default=720,
         description=(
             "Hours before its expiry from which on the next `pulumi up` renews a certificate."
         ),
     )
     wildcard_secret: Name = Field(
-        "wildcard-certs",
+        default="wildcard-certs",
         description="Name of the secret with the wildcard certificate, in the mesh's namespace.",
     )
-    mesh_namespace: Name = Field("istio-system", description="Namespace of the control plane.")
-    control_plane_name: Name = Field("basic", description="Name of the ServiceMeshControlPlane.")
+    mesh_namespace: Name = Field(
+        default="istio-system", description="Namespace of the control plane."
+    )
+    control_plane_name: Name = Field(
+        default="basic", description="Name of the ServiceMeshControlPlane."
+    )
     control_plane_profiles: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        ("default",), description="Profiles of the control plane."
+        default=("default",), description="Profiles of the control plane."
     )
     identity_type: Literal["Kubernetes", "ThirdParty", "Manual"] | None = Field(
-        None,
+        default=None,
         description=(
             "Identity type of the control plane; Red Hat OpenShift Service on AWS needs "
             "ThirdParty. Left out, the operator decides."
         ),
     )
     termination_drain_duration: Annotated[str, AfterValidator(_drain)] = Field(
-        "35s",
+        default="35s",
         description="How long a proxy drains before it ends; must be more than Serving's 30s.",
     )
     excluded_ports: Annotated[tuple[Port, ...], AfterValidator(_excluded)] = Field(
-        REQUIRED_EXCLUDED_PORTS,
+        default=REQUIRED_EXCLUDED_PORTS,
         description=(
             "Inbound ports outside the mesh's mTLS; must include 8444 (metrics) and 8022 (drain)."
         ),
     )
     projects: tuple[Name, ...] = Field(
-        (),
+        default=(),
         description=(
             "Projects (namespaces) that join the mesh besides knative-serving and "
             "knative-eventing; made when absent, adopted when present."
         ),
     )
     ready_timeout_seconds: Annotated[int, Field(ge=1)] = Field(
-        600, description="Seconds to wait for each object until it is ready."
+        default=600, description="Seconds to wait for each object until it is ready."
     )
 
     @model_validator(mode="after")
