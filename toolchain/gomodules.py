@@ -81,4 +81,5 @@ def program(
         unfinished.rename(target)
         return f"built from {package}"
 
-    return Step(name, (target,), (folder / "go.mod", folder / "go.sum", package, ldflags), build)
+    sources = (folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go")))
+    return Step(name, (target,), (*sources, package, ldflags), build)

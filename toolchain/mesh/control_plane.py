@@ -58,6 +58,11 @@ class ControlPlane:
         )
 
     @property
+    def proxy_config(self) -> Manifest:
+        """Istio's ProxyConfig that every proxy of the mesh starts with."""
+        return dict(self.mesh_config.get("defaultConfig") or {})
+
+    @property
     def gateway_account(self) -> str:
         """The service account of the ingress gateway."""
         return f"{GATEWAY}-service-account"
@@ -124,7 +129,7 @@ def members(rolls: Iterable[Manifest], single: Iterable[Manifest], namespace: st
     }
 
 
-def _get(value: Any, *path: str) -> Any:
+def _get(value: Any, *path: str) -> Any:  # noqa: ANN401 - a field of any type
     for key in path:
         value = (value or {}).get(key)
     return value

@@ -77,9 +77,9 @@ class Istiod:
             cwd=self._folder,
         )
 
-    def alive(self) -> bool:
-        """Tell whether it runs."""
-        return self._process is not None and self._process.poll() is None
+    def pids(self) -> list[int]:
+        """Return the id of its process."""
+        return [] if self._process is None else [self._process.pid]
 
     def stop(self) -> None:
         """Stop it and wait for its end."""

@@ -32,11 +32,9 @@ class Objects:
     def list(self, api_version: str, kind: str, **selection: str) -> list[Manifest]:
         """List the objects of a kind, everywhere or by `namespace`, `label_selector`."""
         answer = self._kind(api_version, kind).get(**selection).to_dict()
-        return [
-            {"apiVersion": api_version, "kind": kind, **item} for item in answer["items"]
-        ]
+        return [{"apiVersion": api_version, "kind": kind, **item} for item in answer["items"]]
 
-    def find(self, api_version: str, kind: str, name: str, namespace: str) -> Manifest | None:
+    def find(self, api_version: str, kind: str, name: str, namespace: str = "") -> Manifest | None:
         """Return an object, or None when there is none."""
         try:
             found = self._kind(api_version, kind).get(name=name, namespace=namespace)
@@ -54,6 +52,14 @@ class Objects:
             content_type="application/merge-patch+json",
         )
 
+    def label(self, api_version: str, kind: str, name: str, key: str, value: str | None) -> None:
+        """Set a label of an object without a namespace, or take it away (None)."""
+        self._kind(api_version, kind).patch(
+            body={"metadata": {"labels": {key: value}}},
+            name=name,
+            content_type="application/merge-patch+json",
+        )
+
     def delete(self, manifest: Manifest) -> None:
         """Delete an object if it is there."""
         metadata = manifest["metadata"]
@@ -64,5 +70,5 @@ class Objects:
         except NotFoundError:
             return
 
-    def _kind(self, api_version: str, kind: str) -> Any:
+    def _kind(self, api_version: str, kind: str) -> Any:  # noqa: ANN401 - the client has no types
         return self._dynamic.resources.get(api_version=api_version, kind=kind)

@@ -7,6 +7,7 @@ from typing import Final
 
 from toolchain import gomodules, kubernetes
 from toolchain.gomodules import Module
+from toolchain.mesh import kodata
 from toolchain.paths import BIN, WORK
 from toolchain.steps import Log, Step
 
@@ -48,12 +49,10 @@ def steps() -> tuple[Step, ...]:
         gomodules.program(
             "knative-operator",
             module="knative-operator",
-            package="knative.dev/operator/cmd/operator",
+            package="toolchain/knative-operator",
         ),
         *(
-            gomodules.program(
-                name, module="istio", package=f"istio.io/istio/pilot/cmd/{name}"
-            )
+            gomodules.program(name, module="istio", package=f"istio.io/istio/pilot/cmd/{name}")
             for name in ("pilot-discovery", "pilot-agent")
         ),
         files(),
@@ -72,9 +71,9 @@ def files() -> Step:
         for folder in _STAGES:
             for file in sorted((stages / folder).glob("*-*.yaml")):
                 shutil.copyfile(file, STAGES / file.name)
-        # A link, not a copy: 24 MB of text that the module cache keeps read-only.
-        KODATA.symlink_to(OPERATOR_MODULE.fetch(log) / "cmd" / "operator" / "kodata")
+        kodata.copy(OPERATOR_MODULE.fetch(log) / "cmd" / "operator" / "kodata", KODATA)
         return "the vendors' own, from 3 Go modules"
 
-    inputs = (repr((ISTIO_MODULE, KWOK_MODULE, OPERATOR_MODULE)), *_STAGES)
+    modules = repr((ISTIO_MODULE, KWOK_MODULE, OPERATOR_MODULE))
+    inputs = (modules, *_STAGES, Path(kodata.__file__))
     return Step("mesh-files", (BOOTSTRAP, STAGES, KODATA), inputs, collect)

@@ -1,7 +1,9 @@
 """A data plane proxy: Istio's agent with Envoy under it, as it runs in a pod."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import urllib.error
 import urllib.request
@@ -96,6 +98,10 @@ class Proxy:
     def stop(self) -> None:
         """Stop it at once, without a drain."""
         if self._process is not None:
+            # Held, so that it starts no Envoy any more; Envoy would outlive the agent.
+            self._process.send_signal(signal.SIGSTOP)
+            for pid in self.pids()[1:]:
+                os.kill(pid, signal.SIGKILL)
             self._process.kill()
             self._process.wait()
             self._process = None
@@ -110,9 +116,25 @@ class Proxy:
         assert self._process is not None
         return self._process.wait(patience)
 
-    def alive(self) -> bool:
-        """Tell whether the agent runs."""
-        return self._process is not None and self._process.poll() is None
+    @property
+    def started(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._process is not None
+
+    def pids(self) -> list[int]:
+        """Return the ids of the agent and of Envoy under it."""
+        if self._process is None:
+            return []
+        agent = self._process.pid
+        threads = Path(f"/proc/{agent}/task")
+        if self._process.poll() is not None:
+            return []
+        children = [
+            int(pid)
+            for thread in threads.iterdir()
+            for pid in (thread / "children").read_text("utf-8").split()
+        ]
+        return [agent, *children]
 
     def admin(self, path: str) -> str:
         """Ask Envoy's administration interface; empty while it does not answer."""
@@ -145,8 +167,10 @@ class Proxy:
         )
         token = self._file("var/run/secrets/tokens/istio-token")
         token.touch(mode=0o600)
-        token.write_text(request.status.token, encoding="utf-8")
+        assert request.status is not None
+        token.write_text(str(request.status.token), encoding="utf-8")
         roots = core.read_namespaced_config_map("istio-ca-root-cert", self.identity.namespace)
+        assert roots.data is not None
         self._file("var/run/secrets/istio/root-cert.pem").write_text(
             roots.data["root-cert.pem"], encoding="utf-8"
         )

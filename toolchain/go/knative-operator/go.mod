@@ -2,8 +2,6 @@ module toolchain/knative-operator
 
 go 1.25
 
-tool knative.dev/operator/cmd/operator
-
 require (
 	contrib.go.opencensus.io/exporter/ocagent v0.7.1-0.20200907061046-05415f1de66d // indirect
 	contrib.go.opencensus.io/exporter/prometheus v0.4.2 // indirect

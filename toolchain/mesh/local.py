@@ -1,0 +1,94 @@
+"""Everything of the mesh on one local cluster."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Final, Self
+
+from toolchain.cluster import Cluster, ClusterError
+from toolchain.mesh.addresses import LoopbackNetwork
+from toolchain.mesh.knative_operator import KnativeOperator
+from toolchain.mesh.knative_services import KnativeServices
+from toolchain.mesh.objects import Objects
+from toolchain.mesh.service_mesh_operator import ServiceMeshOperator
+from toolchain.mesh.simulation import Simulation
+
+INTERVAL: Final = 0.5
+"""Seconds between two looks at the cluster."""
+
+
+class LocalMesh:
+    """The mesh of one local cluster: started by `with`, brought forward by `reconcile`.
+
+    Everything runs in, or as a child of, the thread that uses it: call it from the main thread.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Describe the mesh of a running cluster; its files lie in the cluster's folder."""
+        self._cluster = cluster
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        folder = self._cluster.folder / "mesh"
+        kubeconfig = self._cluster.kubeconfig
+        with ExitStack() as exit_stack:
+            api = exit_stack.enter_context(self._cluster.client())
+            self.network = exit_stack.enter_context(LoopbackNetwork())
+            self.objects = Objects(api)
+            self.simulation = Simulation(self.objects, kubeconfig, folder)
+            exit_stack.callback(self.simulation.stop)
+            self.knative = KnativeOperator(self.objects, kubeconfig, folder)
+            exit_stack.callback(self.knative.stop)
+            self.operator = ServiceMeshOperator(self.objects, self.network, kubeconfig, folder)
+            exit_stack.callback(self.operator.stop)
+            self.services = KnativeServices(self.objects, self.network, self.operator, folder)
+            exit_stack.callback(self.services.stop)
+            self.simulation.start()
+            self.knative.start()
+            self._exit = exit_stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exit.close()
+
+    def reconcile(self) -> None:
+        """Bring the stand-ins in step with the cluster once."""
+        self.operator.reconcile()
+        self.services.reconcile()
+
+    def until(self, reached: Callable[[], bool], within: float, what: str) -> None:
+        """Reconcile until `reached`; `within` is in seconds.
+
+        Raises:
+            ClusterError: it was not reached in time; the message says `what` was waited for.
+        """
+        deadline = time.monotonic() + within
+        while not reached():
+            if time.monotonic() > deadline:
+                raise ClusterError(f"not within {within:.0f} s: {what}")
+            self.reconcile()
+            time.sleep(INTERVAL / 5)
+
+    def pids(self) -> list[int]:
+        """Return the ids of all its processes."""
+        return [
+            *self.simulation.pids(),
+            *self.knative.pids(),
+            *(
+                pid
+                for mesh in self.operator.meshes.values()
+                for pid in (*mesh.istiod.pids(), *mesh.gateway.pids())
+            ),
+            *(
+                pid
+                for pod in self.services.pods.values()
+                if pod.sidecar
+                for pid in pod.sidecar.pids()
+            ),
+        ]

@@ -1,0 +1,63 @@
+"""The application in a Knative Service's pod, and the ports that its pod has."""
+
+import threading
+from collections.abc import Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+
+GREETING: Final = "Hello Openshift!\n"
+HELD_PATH: Final = "/held"
+PORTS: Final = (8012, 8022, 8444)
+"""Requests, the pre-stop hook that waits for the drain, and metrics."""
+
+
+class Application:
+    """An HTTP server that greets; a request for `/held` is answered only after `release`."""
+
+    def __init__(self) -> None:
+        """Listen nowhere yet."""
+        self.held = threading.Semaphore(0)
+        """Counts the requests that arrived at `/held`."""
+        self.release = threading.Event()
+        self._servers: list[ThreadingHTTPServer] = []
+
+    def listen(self, address: str, port: int = 0) -> int:
+        """Listen on one more address; return the port (the one given, or a free one)."""
+        application = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                if self.path == HELD_PATH:
+                    application.held.release()
+                    application.release.wait(60)
+                content = GREETING.encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Say nothing."""
+
+        server = ThreadingHTTPServer((address, port), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self._servers.append(server)
+        return int(server.server_port)
+
+    def stop(self) -> None:
+        """Answer what is held and stop listening."""
+        self.release.set()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+        self._servers.clear()
+
+
+def split(ports: Iterable[int], excluded: Iterable[int]) -> tuple[set[int], set[int]]:
+    """Split a pod's ports into those that its sidecar takes and those that pass it by."""
+    passing = set(ports) & set(excluded)
+    return set(ports) - passing, passing
