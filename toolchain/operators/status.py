@@ -1,0 +1,253 @@
+"""The status that an operator gives to its resource: pure functions, named after what they play.
+
+Left out are selectors and wildcards of a member roll.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+from toolchain.operators.orders import Failure
+
+Manifest = dict[str, Any]
+MESH_VERSION: Final = "2.6"
+SERVERLESS_VERSION: Final = "1.35.0"
+KNATIVE_VERSION: Final = "1.15.2"
+_COMPONENTS: Final = ["istio-discovery", "istio-ingress", "mesh-config"]
+
+
+class Progress(Enum):
+    """How far the work on a generation has come, when it has not failed."""
+
+    UNDERWAY = "underway"
+    DONE = "done"
+
+
+Outcome = Progress | Failure
+
+
+@dataclass(frozen=True)
+class World:
+    """What else there is in the cluster: namespaces, the resources of each kind, the domain."""
+
+    namespaces: frozenset[str] = frozenset()
+    resources: Mapping[str, list[Manifest]] = field(default_factory=dict)
+    domain: str = "example.com"
+
+    def control_planes(self, namespace: str) -> list[Manifest]:
+        """Return the control planes in a namespace."""
+        found = self.resources.get("ServiceMeshControlPlane", [])
+        return [item for item in found if item["metadata"]["namespace"] == namespace]
+
+    def joined(self, control_plane: Manifest) -> set[str]:
+        """Return the namespaces that joined a control plane by an object of their own."""
+        reference = {key: control_plane["metadata"][key] for key in ("name", "namespace")}
+        found = self.resources.get("ServiceMeshMember", [])
+        return {
+            item["metadata"]["namespace"]
+            for item in found
+            if item["spec"]["controlPlaneRef"] == reference
+        }
+
+
+def status(resource: Manifest, world: World, outcome: Outcome, now: str) -> Manifest:
+    """Return the whole status of a resource of one of `KINDS`; `now` is in RFC 3339.
+
+    Of a condition that keeps its status, the time of its last transition is kept too.
+    """
+    new = KINDS[resource["kind"]](resource, world, outcome)
+    old = {item["type"]: item for item in _old(resource).get("conditions") or ()}
+    for condition in new["conditions"]:
+        before = old.get(condition["type"], {})
+        same = before.get("status") == condition["status"]
+        condition["lastTransitionTime"] = before.get("lastTransitionTime", now) if same else now
+    return new
+
+
+def _control_plane(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
+    spec, old, generation = resource["spec"], _old(resource), resource["metadata"]["generation"]
+    version = f"{(spec.get('version') or MESH_VERSION).removeprefix('v')}.0"
+    installed = any(
+        condition["type"] == "Installed" and condition["status"] == "True"
+        for condition in old.get("conditions") or ()
+    )
+    observed = generation
+    if outcome is Progress.DONE:
+        all_installed = "Successfully installed all mesh components"
+        conditions = [
+            _condition("Installed", "True", "InstallSuccessful", all_installed),
+            _condition("Reconciled", "True", "ReconcileSuccessful", "Successfully reconciled"),
+            _condition(
+                "Ready", "True", "ComponentsReady", "All component deployments are Available"
+            ),
+        ]
+    else:
+        if isinstance(outcome, Failure):
+            said = (outcome.reason, outcome.message)
+        elif observed := old.get("observedGeneration", 0):
+            said = (
+                "SpecUpdated",
+                f"Updating mesh from generation {observed} to generation {generation}",
+            )
+        else:
+            said = ("ResourceCreated", f"Installing mesh generation {generation}")
+        conditions = [
+            _condition("Installed", "True" if installed else "False", *said),
+            _condition("Reconciled", "False", *said),
+            _condition("Ready", "False", *said),
+        ]
+    ready = _COMPONENTS if outcome is Progress.DONE else []
+    pending = [] if outcome is Progress.DONE else _COMPONENTS
+    return {
+        "annotations": {"readyComponentCount": f"{len(ready)}/{len(_COMPONENTS)}"},
+        "appliedSpec": {key: spec[key] for key in ("mode", "profiles", "version") if key in spec},
+        "chartVersion": version,
+        "operatorVersion": f"{version} (stand-in)",
+        "readiness": {"components": {"ready": ready, "unready": [], "pending": pending}},
+        "conditions": conditions,
+        "observedGeneration": observed,
+    }
+
+
+def _member_roll(resource: Manifest, world: World, outcome: Outcome) -> Manifest:
+    namespace = resource["metadata"]["namespace"]
+    control_planes = world.control_planes(namespace)
+    members = set(resource["spec"].get("members") or ()).union(
+        *(world.joined(item) for item in control_planes)
+    ) - {namespace}
+    absent = members - world.namespaces
+    mesh = _old(control_planes[0]) if len(control_planes) == 1 else {}
+    waits = outcome is Progress.UNDERWAY or not mesh.get("observedGeneration")
+    pending = sorted(members if waits else absent)
+    configured = sorted(members.difference(pending))
+    ready = _condition(
+        "Ready", "True", "Configured", "All namespaces have been configured successfully"
+    )
+    if isinstance(outcome, Failure):
+        ready = _condition("Ready", "False", outcome.reason, outcome.message)
+    elif not control_planes:
+        message = "No ServiceMeshControlPlane exists in the namespace"
+        ready = _condition("Ready", "False", "ErrSMCPMissing", message)
+    elif len(control_planes) > 1:
+        message = "Multiple ServiceMeshControlPlanes exist in the namespace"
+        ready = _condition("Ready", "False", "ErrMultipleSMCPs", message)
+    elif not mesh.get("observedGeneration"):
+        message = "Initial service mesh installation is in progress"
+        ready = _condition("Ready", "False", "SMCPReconciling", message)
+    elif pending or waits:
+        message = f"The following namespaces are not yet configured: [{' '.join(pending)}]"
+        ready = _condition("Ready", "False", "ReconcileError", message)
+    return {
+        "annotations": {"configuredMemberCount": f"{len(configured)}/{len(members)}"},
+        "members": sorted(members),
+        "configuredMembers": configured,
+        "pendingMembers": pending,
+        "terminatingMembers": [],
+        "memberStatuses": [
+            {"namespace": name, "conditions": _membership(name, name in absent, name in pending)}
+            for name in sorted(members)
+        ],
+        "meshGeneration": mesh.get("observedGeneration", 0),
+        "conditions": [ready],
+        "observedGeneration": resource["metadata"]["generation"],
+    }
+
+
+def _membership(namespace: str, absent: bool, pending: bool) -> list[Manifest]:
+    if absent:
+        said = ("False", "NamespaceNotExists", f"Namespace {namespace} does not exist")
+    else:
+        said = ("False" if pending else "True", "", "")
+    return [_condition(kind, *said) for kind in ("Reconciled", "Ready")]
+
+
+def _member(resource: Manifest, world: World, outcome: Outcome) -> Manifest:
+    reference = resource["spec"]["controlPlaneRef"]
+    found = [
+        item
+        for item in world.control_planes(reference["namespace"])
+        if item["metadata"]["name"] == reference["name"]
+    ]
+    mesh = _old(found[0]) if found else {}
+    said = ("True", "", "")
+    if isinstance(outcome, Failure):
+        said = ("False", outcome.reason, outcome.message)
+    elif not found:
+        said = ("False", "ErrSMCPMissing", "The referenced ServiceMeshControlPlane does not exist")
+    elif outcome is Progress.UNDERWAY or not mesh.get("observedGeneration"):
+        said = ("False", "SMCPReconciling", "The mesh is being reconciled")
+    return {
+        "annotations": {"controlPlaneRef": f"{reference['namespace']}/{reference['name']}"},
+        "meshGeneration": mesh.get("observedGeneration", 0),
+        "conditions": [_condition(kind, *said) for kind in ("Reconciled", "Ready")],
+        "observedGeneration": resource["metadata"]["generation"],
+    }
+
+
+def _knative(version: str, *more: str) -> Callable[[Manifest, World, Outcome], Manifest]:
+    def part(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
+        faults = {}
+        if isinstance(outcome, Failure):
+            faults = dict.fromkeys(
+                ("InstallSucceeded", "Ready"), ("False", outcome.reason, outcome.message)
+            )
+        elif outcome is Progress.UNDERWAY:
+            faults = dict.fromkeys(
+                ("DeploymentsAvailable", "Ready"), ("False", "NotReady", "Waiting on deployments")
+            )
+        return {
+            "version": resource["spec"].get("version") or version,
+            "conditions": [
+                _condition(kind, *faults.get(kind, ("True",)))
+                for kind in sorted(("DeploymentsAvailable", "InstallSucceeded", "Ready", *more))
+            ],
+            "observedGeneration": resource["metadata"]["generation"],
+        }
+
+    return part
+
+
+def _knative_service(resource: Manifest, world: World, outcome: Outcome) -> Manifest:
+    name, namespace = resource["metadata"]["name"], resource["metadata"]["namespace"]
+    generation = resource["metadata"]["generation"]
+    revision = f"{name}-{generation:05d}"
+    said: tuple[str, ...] = ("Unknown" if outcome is Progress.UNDERWAY else "True",)
+    if isinstance(outcome, Failure):
+        said = ("False", outcome.reason, outcome.message)
+    done = {
+        "latestReadyRevisionName": revision,
+        "traffic": [{"latestRevision": True, "percent": 100, "revisionName": revision}],
+    }
+    return {
+        "url": f"https://{name}-{namespace}.{world.domain}",
+        "address": {"url": f"http://{name}.{namespace}.svc.cluster.local"},
+        "latestCreatedRevisionName": revision,
+        **(done if outcome is Progress.DONE else {}),
+        "conditions": [
+            _condition(kind, *said) for kind in ("ConfigurationsReady", "Ready", "RoutesReady")
+        ],
+        "observedGeneration": generation,
+    }
+
+
+def _condition(kind: str, status: str, reason: str = "", message: str = "") -> Manifest:
+    said = {"reason": reason, "message": message}
+    return {"type": kind, "status": status, **{key: text for key, text in said.items() if text}}
+
+
+def _old(resource: Manifest) -> Manifest:
+    return resource.get("status") or {}
+
+
+_UPSTREAM: Final = ("DependenciesInstalled", "VersionMigrationEligible")
+KINDS: Final[Mapping[str, Callable[[Manifest, World, Outcome], Manifest]]] = {
+    "ServiceMeshControlPlane": _control_plane,
+    "ServiceMeshMember": _member,
+    "ServiceMeshMemberRoll": _member_roll,
+    "KnativeServing": _knative(KNATIVE_VERSION, *_UPSTREAM),
+    "KnativeEventing": _knative(KNATIVE_VERSION, *_UPSTREAM),
+    "KnativeKafka": _knative(SERVERLESS_VERSION),
+    "Service": _knative_service,
+}
+"""The kinds that the stand-in knows; `Service` is Knative's."""
