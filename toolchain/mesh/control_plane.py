@@ -129,7 +129,7 @@ def members(rolls: Iterable[Manifest], single: Iterable[Manifest], namespace: st
     }
 
 
-def _get(value: Any, *path: str) -> Any:  # noqa: ANN401 - a field of any type
+def _get(value: Any, *path: str) -> Any:
     for key in path:
         value = (value or {}).get(key)
     return value

@@ -64,7 +64,7 @@ class KnativeServices:
         pods = {
             (mesh.plan.namespace, mesh.gateway.address): mesh.plan.gateway_labels
             for mesh in self._operator.meshes.values()
-            if mesh.gateway.started
+            if mesh.gateway.alive()
         }
         self.router.routes = table(
             self._objects.list("route.openshift.io/v1", "Route"),
@@ -134,7 +134,7 @@ class KnativeServices:
     def _start_sidecar(self, pod: Pod) -> None:
         if (
             pod.sidecar is not None
-            and not pod.sidecar.started
+            and not pod.sidecar.alive()
             and self._objects.find("v1", "ConfigMap", ROOT_CERTIFICATE, pod.service.namespace)
             and self._objects.find("v1", "ServiceAccount", "default", pod.service.namespace)
         ):

@@ -22,17 +22,26 @@ LEFT_TO_THE_USER: Final = frozenset(
 )
 
 
-def copy(source: Path, target: Path) -> None:
-    """Copy the operator's manifests, of each part the newest version, without those Gateways."""
+def copy(source: Path, target: Path, taken_out: Path) -> None:
+    """Copy the operator's manifests, of each part the newest version; Gateways go to `taken_out`.
+
+    Raises:
+        ValueError: they are not there, or not all of them: the manifests have changed.
+    """
     for part in sorted(source.iterdir()):
         newest = max(part.iterdir(), key=lambda version: _numbers(version.name))
         shutil.copytree(newest, target / part.name / newest.name)
+    gateways = []
     for file in (target / "ingress").rglob("net-istio.yaml"):
         documents = file.read_text("utf-8").split("\n---\n")
-        kept = [text for text in documents if not LEFT_TO_THE_USER & names(text)]
+        gateways += [text for text in documents if LEFT_TO_THE_USER & names(text)]
         # The module cache's files are read-only, and so are their copies.
         file.unlink()
+        kept = [text for text in documents if text not in gateways]
         file.write_text("\n---\n".join(kept), encoding="utf-8")
+    taken_out.write_text("\n---\n".join(gateways), encoding="utf-8")
+    if missing := LEFT_TO_THE_USER - names(taken_out.read_text("utf-8")):
+        raise ValueError(f"net-istio does not ship {sorted(missing)} any more")
 
 
 def names(text: str) -> set[tuple[str, str]]:

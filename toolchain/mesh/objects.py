@@ -70,5 +70,5 @@ class Objects:
         except NotFoundError:
             return
 
-    def _kind(self, api_version: str, kind: str) -> Any:  # noqa: ANN401 - the client has no types
+    def _kind(self, api_version: str, kind: str) -> Any:
         return self._dynamic.resources.get(api_version=api_version, kind=kind)

@@ -18,6 +18,8 @@ STAGES: Final = FILES / "stages"
 """KWOK's stages: the life of a node and of a pod."""
 KODATA: Final = FILES / "kodata"
 """The manifests that the Knative operator installs."""
+SHIPPED_GATEWAYS: Final = FILES / "shipped-gateways.yaml"
+"""What was taken out of them: see `kodata`."""
 
 SCHEDULER: Final = BIN / "kube-scheduler"
 KWOK: Final = BIN / "kwok"
@@ -71,9 +73,11 @@ def files() -> Step:
         for folder in _STAGES:
             for file in sorted((stages / folder).glob("*-*.yaml")):
                 shutil.copyfile(file, STAGES / file.name)
-        kodata.copy(OPERATOR_MODULE.fetch(log) / "cmd" / "operator" / "kodata", KODATA)
+        kodata.copy(
+            OPERATOR_MODULE.fetch(log) / "cmd" / "operator" / "kodata", KODATA, SHIPPED_GATEWAYS
+        )
         return "the vendors' own, from 3 Go modules"
 
     modules = repr((ISTIO_MODULE, KWOK_MODULE, OPERATOR_MODULE))
     inputs = (modules, *_STAGES, Path(kodata.__file__))
-    return Step("mesh-files", (BOOTSTRAP, STAGES, KODATA), inputs, collect)
+    return Step("mesh-files", (BOOTSTRAP, STAGES, KODATA, SHIPPED_GATEWAYS), inputs, collect)

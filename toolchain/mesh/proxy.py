@@ -116,10 +116,9 @@ class Proxy:
         assert self._process is not None
         return self._process.wait(patience)
 
-    @property
-    def started(self) -> bool:
-        """Whether it was started and not stopped since."""
-        return self._process is not None
+    def alive(self) -> bool:
+        """Tell whether it runs."""
+        return self._process is not None and self._process.poll() is None
 
     def pids(self) -> list[int]:
         """Return the ids of the agent and of Envoy under it."""

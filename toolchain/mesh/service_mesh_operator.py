@@ -78,7 +78,8 @@ class ServiceMeshOperator:
                 self.meshes[namespace] = self._deploy(plan)
         self._mark_members()
         for mesh in self.meshes.values():
-            if not mesh.gateway.started and self._has_root_certificate(mesh.plan.namespace):
+            # As a Deployment does: a gateway that ended is started anew.
+            if not mesh.gateway.alive() and self._has_root_certificate(mesh.plan.namespace):
                 mesh.gateway.start(self._objects.api)
 
     def stop(self) -> None:

@@ -1,0 +1,116 @@
+"""Strict mTLS in real traffic: who is let in, by which port, and by which identity."""
+
+import http.client
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from mesh.installation import GREETING, Installation
+from mesh.issuer import Issuer
+from toolchain.mesh.knative_routing import QUEUE_PROXY_PORT
+from toolchain.mesh.router import Address, endpoint
+
+pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
+LOCAL_HOST = "hello.default.svc.cluster.local"
+
+
+def local_gateway(installation: Installation) -> Address:
+    """Return where the Service of the local gateway leads to."""
+    namespace = installation.settings.mesh_namespace
+    service = installation.mesh.objects.find("v1", "Service", "knative-local-gateway", namespace)
+    assert service is not None
+    mesh = installation.control_plane
+    found = endpoint(service, 80, {(namespace, mesh.gateway.address): mesh.plan.gateway_labels})
+    assert found is not None
+    return found
+
+
+def mesh_client(installation: Installation) -> ssl.SSLContext:
+    """Return a TLS client with the certificate of the workload, as istiod issued it."""
+    assert installation.pod.sidecar is not None
+    folder = installation.pod.sidecar.workload_certificates
+    context = ssl.create_default_context(cafile=str(folder / "root-cert.pem"))
+    # Mesh identities are SPIFFE URIs, checked in `ask`.
+    context.check_hostname = False
+    context.load_cert_chain(folder / "cert-chain.pem", folder / "key.pem")
+    return context
+
+
+def ask(address: Address, context: ssl.SSLContext | None, host: str) -> tuple[str, list[str]]:
+    """Send one request; return the answer's text and the server's identities."""
+    with socket.create_connection(address, timeout=10) as plain:
+        stream = context.wrap_socket(plain) if context else plain
+        connection = http.client.HTTPConnection(host)
+        connection.sock = stream
+        connection.request("GET", "/", headers={"Host": host})
+        text = connection.getresponse().read().decode()
+        if not isinstance(stream, ssl.SSLSocket):
+            return text, []
+        certificate = stream.getpeercert(binary_form=True)
+        assert certificate is not None
+        names = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        stream.close()
+        return text, names.value.get_values_for_type(x509.UniformResourceIdentifier)
+
+
+def test_the_local_gateway_serves_a_mesh_client(installation: Installation) -> None:
+    address = local_gateway(installation)
+    assert address[1] == 8081
+    text, identities = ask(address, mesh_client(installation), LOCAL_HOST)
+    assert text == GREETING
+    namespace = installation.settings.mesh_namespace
+    account = installation.control_plane.plan.gateway_account
+    assert identities == [f"spiffe://cluster.local/ns/{namespace}/sa/{account}"]
+
+
+def test_the_local_gateway_refuses_a_client_without_certificate(
+    installation: Installation,
+) -> None:
+    assert installation.pod.sidecar is not None
+    roots = installation.pod.sidecar.workload_certificates / "root-cert.pem"
+    context = ssl.create_default_context(cafile=str(roots))
+    context.check_hostname = False
+    with pytest.raises(ssl.SSLError, match=r"certificate required|handshake failure"):
+        ask(local_gateway(installation), context, LOCAL_HOST)
+
+
+def test_the_local_gateway_refuses_a_client_of_another_authority(
+    installation: Installation, tmp_path: Path
+) -> None:
+    _, data = Issuer(tmp_path, "other").issue("client")
+    for name, text in data.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        ask(local_gateway(installation), context, LOCAL_HOST)
+
+
+def test_the_local_gateway_refuses_plain_text(installation: Installation) -> None:
+    with pytest.raises((http.client.HTTPException, ConnectionError)):
+        ask(local_gateway(installation), None, LOCAL_HOST)
+
+
+def test_a_sidecar_refuses_plain_text(installation: Installation) -> None:
+    with pytest.raises((http.client.HTTPException, ConnectionError)):
+        ask((installation.pod.address, QUEUE_PROXY_PORT), None, LOCAL_HOST)
+
+
+def test_a_sidecar_serves_a_mesh_client(installation: Installation) -> None:
+    address = (installation.pod.address, QUEUE_PROXY_PORT)
+    text, identities = ask(address, mesh_client(installation), LOCAL_HOST)
+    assert text == GREETING
+    assert identities == ["spiffe://cluster.local/ns/default/sa/default"]
+
+
+@pytest.mark.parametrize("port", [8022, 8444])
+def test_an_excluded_port_passes_the_sidecar_by(installation: Installation, port: int) -> None:
+    text, _ = ask((installation.pod.address, port), None, LOCAL_HOST)
+    assert text == GREETING
