@@ -1,80 +1,122 @@
-"""Random values, as the official plugin makes them, from the system's source of randomness."""
+"""Random values, as the official plugin makes them, from the system's source of randomness.
+
+Each function takes the inputs of its resource, with their defaults.
+"""
 
 import base64
 import secrets
 import string
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import bcrypt
 
+from toolchain.providers.logical import Outcome, Values
+
 SPECIAL: Final = "!@#$%&*()-_=+[]{}<>:?"
+CLASSES: Final = ("lower", "upper", "numeric", "special")
 _BCRYPT_LIMIT: Final = 72
 """bcrypt looks at no more bytes than these."""
-
-Outcome = tuple[str, dict[str, Any]]
-"""A resource's id and its computed outputs."""
+_BCRYPT_COST: Final = 10
 
 
-def uuid4(_: Mapping[str, Any]) -> Outcome:
+def uuid4(_: Values) -> Outcome:
     """Make a random UUID."""
     result = str(uuid.uuid4())
     return result, {"result": result}
 
 
-def identifier(inputs: Mapping[str, Any]) -> Outcome:
+def uuid7(_: Values, now: Callable[[], float] = time.time) -> Outcome:
+    """Make a UUID that begins with the time (RFC 9562, 5.7); `now` in seconds since 1970."""
+    moment = int(now() * 1000) & (1 << 48) - 1
+    value = moment << 80 | 0x7 << 76 | secrets.randbits(12) << 64
+    value |= 0b10 << 62 | secrets.randbits(62)
+    result = str(uuid.UUID(int=value))
+    return result, {"result": result}
+
+
+def identifier(inputs: Values) -> Outcome:
     """Make `byteLength` random bytes in four notations, each behind `prefix` but for the id."""
-    raw = secrets.token_bytes(int(inputs["byteLength"]))
+    return notations(secrets.token_bytes(inputs["byteLength"]), inputs.get("prefix") or "")
+
+
+def notations(raw: bytes, prefix: str) -> Outcome:
+    """Write bytes in four notations, each behind `prefix` but for the id."""
     url = base64.urlsafe_b64encode(raw).decode().rstrip("=")
-    notations = {
+    forms = {
         "b64Std": base64.b64encode(raw).decode(),
         "b64Url": url,
         "dec": str(int.from_bytes(raw, "big")),
         "hex": raw.hex(),
     }
-    prefix = inputs.get("prefix") or ""
-    return url, {notation: prefix + text for notation, text in notations.items()}
+    return url, {notation: prefix + text for notation, text in forms.items()}
 
 
-def octets(inputs: Mapping[str, Any]) -> Outcome:
-    """Make `length` random bytes, all of them secret."""
-    raw = secrets.token_bytes(int(inputs["length"]))
-    return base64.b64encode(raw).decode(), {
-        "base64": base64.b64encode(raw).decode(),
-        "hex": raw.hex(),
-    }
+def octets(inputs: Values) -> Outcome:
+    """Make `length` random bytes."""
+    return octets_notations(secrets.token_bytes(inputs["length"]))
 
 
-def integer(inputs: Mapping[str, Any]) -> Outcome:
+def octets_notations(raw: bytes) -> Outcome:
+    """Write bytes in two notations; as with the official plugin, the id is one of them."""
+    text = base64.b64encode(raw).decode()
+    return text, {"base64": text, "hex": raw.hex()}
+
+
+def integer(inputs: Values) -> Outcome:
     """Make an integer from `min` to `max`, both included."""
-    low, high = int(inputs["min"]), int(inputs["max"])
-    result = low + secrets.randbelow(high - low + 1)
+    result = inputs["min"] + secrets.randbelow(inputs["max"] - inputs["min"] + 1)
     return str(result), {"result": result}
 
 
-def text(inputs: Mapping[str, Any]) -> Outcome:
+def shuffled(inputs: Values) -> Outcome:
+    """Make permutations of `inputs`, one after another, until there are `resultCount` results."""
+    given = inputs["inputs"]
+    count = inputs.get("resultCount") or len(given)
+    results: list[str] = []
+    while given and len(results) < count:
+        results += secrets.SystemRandom().sample(given, len(given))
+    return "-", {"results": results[:count]}
+
+
+def text(inputs: Values) -> Outcome:
     """Make a string of `length` characters of the classes allowed, with the least of each."""
-    classes = {
-        "Lower": string.ascii_lowercase,
-        "Upper": string.ascii_uppercase,
-        "Numeric": string.digits,
-        "Special": inputs.get("overrideSpecial") or SPECIAL,
-    }
-    allowed = "".join(chars for name, chars in classes.items() if inputs[name.lower()])
-    picked = [
-        secrets.choice(chars)
-        for name, chars in classes.items()
-        for _ in range(int(inputs[f"min{name}"]))
-    ]
-    picked += [secrets.choice(allowed) for _ in range(int(inputs["length"]) - len(picked))]
-    secrets.SystemRandom().shuffle(picked)
-    result = "".join(picked)
+    result = _text(inputs)
     return result, {"result": result}
 
 
-def password(inputs: Mapping[str, Any]) -> Outcome:
-    """Make a string as `text` does, secret, with its bcrypt hash."""
-    _, outputs = text(inputs)
-    hashed = bcrypt.hashpw(outputs["result"].encode()[:_BCRYPT_LIMIT], bcrypt.gensalt(10))
-    return "none", {**outputs, "bcryptHash": hashed.decode()}
+def password(inputs: Values) -> Outcome:
+    """Make a string as `text` does, with its bcrypt hash and an id that says nothing."""
+    return hashed(_text(inputs))
+
+
+def hashed(result: str) -> Outcome:
+    """Return a password's outputs."""
+    salt = bcrypt.gensalt(_BCRYPT_COST, prefix=b"2a")
+    digest = bcrypt.hashpw(result.encode()[:_BCRYPT_LIMIT], salt)
+    return "none", {"bcryptHash": digest.decode(), "result": result}
+
+
+def least(inputs: Values) -> dict[str, Any]:
+    """Return how many characters of each class the inputs ask for at least."""
+    return {name: inputs[f"min{name.title()}"] for name in CLASSES}
+
+
+def _text(inputs: Values) -> str:
+    alphabets = {
+        "lower": string.ascii_lowercase,
+        "upper": string.ascii_uppercase,
+        "numeric": string.digits,
+        "special": inputs.get("overrideSpecial") or SPECIAL,
+    }
+    allowed = "".join(alphabets[name] for name in CLASSES if inputs[name])
+    picked = [
+        secrets.choice(alphabets[name])
+        for name, count in least(inputs).items()
+        for _ in range(count)
+    ]
+    picked += [secrets.choice(allowed) for _ in range(inputs["length"] - len(picked))]
+    secrets.SystemRandom().shuffle(picked)
+    return "".join(picked)
