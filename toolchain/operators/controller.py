@@ -120,8 +120,11 @@ class Controller:
             if error.status in (404, 409):  # Gone or changed meanwhile: the watch will tell.
                 return resource
             raise
-        _LOG.info("%s %s/%s: %s", resource["kind"], metadata["namespace"], metadata["name"], new)
         assert isinstance(written, dict)
+        ready = next(item for item in new["conditions"] if item["type"] == "Ready")
+        said = (ready["status"], ready.get("reason", ""), ready.get("message", ""))
+        place = (resource["kind"], metadata["namespace"], metadata["name"], metadata["generation"])
+        _LOG.info("%s %s/%s generation %s: Ready=%s %s %s", *place, *said)
         return written
 
     def _orders(self) -> dict[str, Order]:

@@ -66,39 +66,31 @@ def status(resource: Manifest, world: World, outcome: Outcome, now: str) -> Mani
 
 
 def _control_plane(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
-    spec, old, generation = resource["spec"], _old(resource), resource["metadata"]["generation"]
-    version = f"{(spec.get('version') or MESH_VERSION).removeprefix('v')}.0"
-    installed = any(
-        condition["type"] == "Installed" and condition["status"] == "True"
-        for condition in old.get("conditions") or ()
+    spec, generation = resource["spec"], resource["metadata"]["generation"]
+    done = outcome is Progress.DONE
+    before = _old(resource).get("observedGeneration", 0)
+    if isinstance(outcome, Failure):
+        said = (outcome.reason, outcome.message)
+    elif before:
+        said = ("SpecUpdated", f"Updating mesh from generation {before} to generation {generation}")
+    else:
+        said = ("ResourceCreated", f"Installing mesh generation {generation}")
+    conditions = [_condition(kind, "False", *said) for kind in ("Installed", "Reconciled", "Ready")]
+    installed = _condition(
+        "Installed", "True", "InstallSuccessful", "Successfully installed all mesh components"
     )
-    observed = generation
-    if outcome is Progress.DONE:
-        all_installed = "Successfully installed all mesh components"
+    if done:
         conditions = [
-            _condition("Installed", "True", "InstallSuccessful", all_installed),
+            installed,
             _condition("Reconciled", "True", "ReconcileSuccessful", "Successfully reconciled"),
             _condition(
                 "Ready", "True", "ComponentsReady", "All component deployments are Available"
             ),
         ]
-    else:
-        if isinstance(outcome, Failure):
-            said = (outcome.reason, outcome.message)
-        elif observed := old.get("observedGeneration", 0):
-            said = (
-                "SpecUpdated",
-                f"Updating mesh from generation {observed} to generation {generation}",
-            )
-        else:
-            said = ("ResourceCreated", f"Installing mesh generation {generation}")
-        conditions = [
-            _condition("Installed", "True" if installed else "False", *said),
-            _condition("Reconciled", "False", *said),
-            _condition("Ready", "False", *said),
-        ]
-    ready = _COMPONENTS if outcome is Progress.DONE else []
-    pending = [] if outcome is Progress.DONE else _COMPONENTS
+    elif _installed(resource):
+        conditions[0] = installed
+    version = f"{(spec.get('version') or MESH_VERSION).removeprefix('v')}.0"
+    ready, pending = (_COMPONENTS, []) if done else ([], _COMPONENTS)
     return {
         "annotations": {"readyComponentCount": f"{len(ready)}/{len(_COMPONENTS)}"},
         "appliedSpec": {key: spec[key] for key in ("mode", "profiles", "version") if key in spec},
@@ -106,38 +98,41 @@ def _control_plane(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
         "operatorVersion": f"{version} (stand-in)",
         "readiness": {"components": {"ready": ready, "unready": [], "pending": pending}},
         "conditions": conditions,
-        "observedGeneration": observed,
+        # As the real one: a generation counts as observed when the work on it has come to an end.
+        "observedGeneration": before if outcome is Progress.UNDERWAY else generation,
     }
+
+
+def _installed(control_plane: Manifest) -> bool:
+    """Tell whether a mesh was ever installed; while it is updated, it stays so."""
+    conditions = _old(control_plane).get("conditions") or ()
+    return any(item["type"] == "Installed" and item["status"] == "True" for item in conditions)
 
 
 def _member_roll(resource: Manifest, world: World, outcome: Outcome) -> Manifest:
     namespace = resource["metadata"]["namespace"]
-    control_planes = world.control_planes(namespace)
-    members = set(resource["spec"].get("members") or ()).union(
-        *(world.joined(item) for item in control_planes)
-    ) - {namespace}
+    meshes = world.control_planes(namespace)
+    members = set(resource["spec"].get("members") or ()).union(*map(world.joined, meshes))
+    members.discard(namespace)
     absent = members - world.namespaces
-    mesh = _old(control_planes[0]) if len(control_planes) == 1 else {}
-    waits = outcome is Progress.UNDERWAY or not mesh.get("observedGeneration")
-    pending = sorted(members if waits else absent)
+    works = outcome is not Progress.UNDERWAY and len(meshes) == 1 and _installed(meshes[0])
+    pending = sorted(absent if works else members)
     configured = sorted(members.difference(pending))
-    ready = _condition(
-        "Ready", "True", "Configured", "All namespaces have been configured successfully"
-    )
     if isinstance(outcome, Failure):
-        ready = _condition("Ready", "False", outcome.reason, outcome.message)
-    elif not control_planes:
-        message = "No ServiceMeshControlPlane exists in the namespace"
-        ready = _condition("Ready", "False", "ErrSMCPMissing", message)
-    elif len(control_planes) > 1:
+        said = ("False", outcome.reason, outcome.message)
+    elif not meshes:
+        said = ("False", "ErrSMCPMissing", "No ServiceMeshControlPlane exists in the namespace")
+    elif len(meshes) > 1:
         message = "Multiple ServiceMeshControlPlanes exist in the namespace"
-        ready = _condition("Ready", "False", "ErrMultipleSMCPs", message)
-    elif not mesh.get("observedGeneration"):
+        said = ("False", "ErrMultipleSMCPs", message)
+    elif not _installed(meshes[0]):
         message = "Initial service mesh installation is in progress"
-        ready = _condition("Ready", "False", "SMCPReconciling", message)
-    elif pending or waits:
+        said = ("False", "SMCPReconciling", message)
+    elif pending or not works:
         message = f"The following namespaces are not yet configured: [{' '.join(pending)}]"
-        ready = _condition("Ready", "False", "ReconcileError", message)
+        said = ("False", "ReconcileError", message)
+    else:
+        said = ("True", "Configured", "All namespaces have been configured successfully")
     return {
         "annotations": {"configuredMemberCount": f"{len(configured)}/{len(members)}"},
         "members": sorted(members),
@@ -148,8 +143,8 @@ def _member_roll(resource: Manifest, world: World, outcome: Outcome) -> Manifest
             {"namespace": name, "conditions": _membership(name, name in absent, name in pending)}
             for name in sorted(members)
         ],
-        "meshGeneration": mesh.get("observedGeneration", 0),
-        "conditions": [ready],
+        "meshGeneration": _old(meshes[0]).get("observedGeneration", 0) if meshes else 0,
+        "conditions": [_condition("Ready", *said)],
         "observedGeneration": resource["metadata"]["generation"],
     }
 
@@ -163,23 +158,18 @@ def _membership(namespace: str, absent: bool, pending: bool) -> list[Manifest]:
 
 
 def _member(resource: Manifest, world: World, outcome: Outcome) -> Manifest:
-    reference = resource["spec"]["controlPlaneRef"]
-    found = [
-        item
-        for item in world.control_planes(reference["namespace"])
-        if item["metadata"]["name"] == reference["name"]
-    ]
-    mesh = _old(found[0]) if found else {}
-    said = ("True", "", "")
+    name, namespace = (resource["spec"]["controlPlaneRef"][key] for key in ("name", "namespace"))
+    meshes = [item for item in world.control_planes(namespace) if item["metadata"]["name"] == name]
+    said: tuple[str, ...] = ("True",)
     if isinstance(outcome, Failure):
         said = ("False", outcome.reason, outcome.message)
-    elif not found:
+    elif not meshes:
         said = ("False", "ErrSMCPMissing", "The referenced ServiceMeshControlPlane does not exist")
-    elif outcome is Progress.UNDERWAY or not mesh.get("observedGeneration"):
+    elif outcome is Progress.UNDERWAY or not _installed(meshes[0]):
         said = ("False", "SMCPReconciling", "The mesh is being reconciled")
     return {
-        "annotations": {"controlPlaneRef": f"{reference['namespace']}/{reference['name']}"},
-        "meshGeneration": mesh.get("observedGeneration", 0),
+        "annotations": {"controlPlaneRef": f"{namespace}/{name}"},
+        "meshGeneration": _old(meshes[0]).get("observedGeneration", 0) if meshes else 0,
         "conditions": [_condition(kind, *said) for kind in ("Reconciled", "Ready")],
         "observedGeneration": resource["metadata"]["generation"],
     }
