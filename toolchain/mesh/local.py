@@ -1,11 +1,18 @@
 """Everything of the mesh on one local cluster."""
 
+import logging
+import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
 
+import urllib3
+from kubernetes import client
+
+from toolchain import processes
 from toolchain.cluster import Cluster, ClusterError
 from toolchain.mesh.addresses import LoopbackNetwork
 from toolchain.mesh.knative_operator import KnativeOperator
@@ -13,7 +20,11 @@ from toolchain.mesh.knative_services import KnativeServices
 from toolchain.mesh.objects import Objects
 from toolchain.mesh.service_mesh_operator import ServiceMeshOperator
 from toolchain.mesh.simulation import Simulation
+from toolchain.paths import ROOT
 
+_LOG: Final = logging.getLogger(__name__)
+OPERATED_HERE: Final = ("KnativeServing", "KnativeEventing", "Service")
+"""The kinds that the operators' stand-in leaves to the mesh's parts."""
 INTERVAL: Final = 0.5
 """Seconds between two looks at the cluster."""
 
@@ -46,6 +57,15 @@ class LocalMesh:
             exit_stack.callback(self.services.stop)
             self.simulation.start()
             self.knative.start()
+            self._operators = processes.start(
+                [
+                    *(sys.executable, "-m", "toolchain.operators", "--kubeconfig", kubeconfig),
+                    *(part for kind in OPERATED_HERE for part in ("--without", kind)),
+                ],
+                folder / "operators.log",
+                cwd=ROOT,
+            )
+            exit_stack.callback(processes.stop, self._operators)
             self._exit = exit_stack.pop_all()
         return self
 
@@ -75,9 +95,19 @@ class LocalMesh:
             self.reconcile()
             time.sleep(INTERVAL / 5)
 
+    def run(self, told: threading.Event, lifetime: float) -> None:
+        """Keep the stand-ins in step until told to stop, or for `lifetime` seconds."""
+        deadline = time.monotonic() + lifetime
+        while time.monotonic() < deadline and not told.wait(INTERVAL):
+            try:
+                self.reconcile()
+            except (client.ApiException, urllib3.exceptions.HTTPError) as error:
+                _LOG.warning("trying again: %s", error)
+
     def pids(self) -> list[int]:
         """Return the ids of all its processes."""
         return [
+            self._operators.pid,
             *self.simulation.pids(),
             *self.knative.pids(),
             *(

@@ -18,14 +18,14 @@ class Objects:
         self.api = api
         self._dynamic = dynamic.DynamicClient(api)
 
-    def apply(self, manifest: Manifest) -> None:
+    def apply(self, manifest: Manifest, manager: str = MANAGER) -> None:
         """Apply an object (server-side); fields of other managers stay as they are."""
         metadata = manifest["metadata"]
         self._kind(manifest["apiVersion"], manifest["kind"]).server_side_apply(
             body=manifest,
             name=metadata["name"],
             namespace=metadata.get("namespace"),
-            field_manager=MANAGER,
+            field_manager=manager,
             force_conflicts=True,
         )
 

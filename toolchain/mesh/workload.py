@@ -11,6 +11,13 @@ PORTS: Final = (8012, 8022, 8444)
 """Requests, the pre-stop hook that waits for the drain, and metrics."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client that went away is no error here."""
+
+
 class Application:
     """An HTTP server that greets; a request for `/held` is answered only after `release`."""
 
@@ -42,8 +49,7 @@ class Application:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Say nothing."""
 
-        server = ThreadingHTTPServer((address, port), Handler)
-        server.daemon_threads = True
+        server = _Server((address, port), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self._servers.append(server)
         return int(server.server_port)

@@ -1,27 +1,18 @@
-"""One mesh a session, with the project's manifests applied and its Knative Service answering."""
+"""One mesh a session, with the project's own program brought up on it."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
-from components.control_plane import control_plane
-from components.eventing import eventing
-from components.gateways import ingress_gateway, local_gateway, local_gateway_service
-from components.member_roll import member_roll
-from components.names import EVENTING_NAMESPACE, SERVING_NAMESPACE
-from components.serving import serving
+from harness import make_stack
 from mesh.installation import Installation, Manifest
-from mesh.issuer import Issuer
-from settings import Settings
+from settings import parse
 from toolchain.cluster import APPS_DOMAIN, Cluster
 from toolchain.mesh.local import LocalMesh
-from toolchain.mesh.objects import Objects
 from toolchain.mesh.programs import steps
-
-READY_WITHIN = 120.0
 
 
 def hello(namespace: str) -> Manifest:
@@ -48,23 +39,15 @@ def hello(namespace: str) -> Manifest:
     }
 
 
-def is_ready(objects: Objects, manifest: Manifest) -> bool:
-    metadata = manifest["metadata"]
-    found: dict[str, Any] | None = objects.find(
-        manifest["apiVersion"], manifest["kind"], metadata["name"], metadata["namespace"]
-    )
-    conditions = ((found or {}).get("status") or {}).get("conditions") or ()
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
-
-
-def install(folder: Path, settings: Settings, domain: str = APPS_DOMAIN) -> Iterator[Installation]:
-    """Start a cluster with its mesh and install the project's manifests there."""
+def install(
+    folder: Path, config: Mapping[str, object], domain: str = APPS_DOMAIN
+) -> Iterator[Installation]:
+    """Start a cluster with its mesh and bring a stack of the project's own program up there."""
     undone = [step.name for step in steps() if step.outcome() is None]
     if undone:
         pytest.fail(f"not set up: {', '.join(undone)}. Run `make setup` (or `make test`)")
     with Cluster(folder / "cluster") as cluster, LocalMesh(cluster) as mesh:
-        objects = mesh.objects
-        objects.apply(
+        mesh.objects.apply(
             {
                 "apiVersion": "config.openshift.io/v1",
                 "kind": "Ingress",
@@ -72,42 +55,20 @@ def install(folder: Path, settings: Settings, domain: str = APPS_DOMAIN) -> Iter
                 "spec": {"domain": domain},
             }
         )
-        for namespace in (settings.mesh_namespace, SERVING_NAMESPACE, EVENTING_NAMESPACE):
-            objects.apply(
-                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-            )
-        issuer = Issuer(folder, "root")
-        installation = Installation(mesh, settings, domain, issuer, issuer.root)
-        _, data = issuer.issue(f"*.{domain}", *settings.subject_alt_names)
-        installation.secret(settings.wildcard_secret, data)
-        knative = [serving(settings), eventing()]
-        for manifest in (
-            control_plane(settings),
-            member_roll(settings),
-            ingress_gateway(settings),
-            local_gateway(),
-            local_gateway_service(settings),
-            *knative,
-            hello("default"),
-        ):
-            objects.apply(manifest)
-        for manifest in knative:
-            mesh.until(
-                lambda manifest=manifest: is_ready(objects, manifest),  # type: ignore[misc]
-                READY_WITHIN,
-                f"{manifest['kind']} Ready",
-            )
-        installation.until(
-            lambda: is_ready(objects, hello("default")), "the Knative Service is Ready"
-        )
+        stack = make_stack(folder / "stack", cluster.kubeconfig)
+        stack.configure(**config)
+        root = folder / "root.crt"
+        installation = Installation(mesh, stack, parse(config, "the test's"), domain, root)
+        installation.up()
+        root.write_text(stack.outputs()["caCertificatePem"], encoding="utf-8")
+        installation.apply(hello("default"))
         installation.until(installation.answers, "the page's curl answers")
         yield installation
 
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    settings = Settings(projects=("default",))
-    yield from install(tmp_path_factory.mktemp("mesh"), settings)
+    yield from install(tmp_path_factory.mktemp("mesh"), {"projects": ["default"]})
 
 
 class Keep(Protocol):
@@ -129,6 +90,7 @@ def keep(installation: Installation) -> Iterator[Keep]:
             for key, value in found["metadata"].items()
             if key in {"name", "namespace", "labels", "annotations"}
         }
+        installation.manager(found)
         noted.append(found)
         return copy.deepcopy(found)
 

@@ -1,18 +1,20 @@
 """What the traffic tests hold: a mesh with what the project declares, and the page's client."""
 
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mesh.issuer import Issuer
+from harness import PulumiStack
 from settings import Settings
 from toolchain.cluster import ClusterError
 from toolchain.mesh.knative_services import Pod
 from toolchain.mesh.local import LocalMesh
+from toolchain.mesh.objects import MANAGER
 from toolchain.mesh.router import Address
 from toolchain.mesh.service_mesh_operator import Mesh
 
@@ -20,6 +22,9 @@ Manifest = dict[str, Any]
 GREETING = "Hello Openshift!\n"
 WITHIN = 60.0
 """Seconds until a change must have reached traffic; it takes one or two."""
+
+UP_WITHIN = 300.0
+"""Seconds for `pulumi up`; it takes half a minute."""
 
 # curl's exit codes.
 REFUSED_BY_US = 60
@@ -40,10 +45,12 @@ class Installation:
     """One installation: `domain` is the cluster's, `root` the CA certificate that clients trust."""
 
     mesh: LocalMesh
+    stack: PulumiStack
     settings: Settings
     domain: str
-    issuer: Issuer
     root: Path
+    _managers: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Whose field manager applied an object of this kind and name."""
     last: Answer | None = None
     """What the last curl said, for the message when waiting was in vain."""
 
@@ -107,10 +114,38 @@ class Installation:
         self.last = Answer(done.returncode, done.stdout, done.stderr)
         return self.last
 
+    def up(self) -> str:
+        """Bring the stack up, while the mesh's parts do theirs; return what was said."""
+        process = self.stack.start("up", "--yes")
+        try:
+            self.mesh.until(lambda: process.poll() is not None, UP_WITHIN, "`pulumi up` ends")
+        finally:
+            process.terminate()
+            said, _ = process.communicate()
+        assert process.returncode == 0, said
+        return said
+
     def apply(self, manifest: Manifest) -> None:
-        """Apply an object and let the stand-ins see it."""
-        self.mesh.objects.apply(manifest)
+        """Apply an object and let the stand-ins see it.
+
+        One of the stack's is applied in the stack's name, so that its next update finds no
+        conflict.
+        """
+        self.mesh.objects.apply(manifest, self.manager(manifest))
         self.mesh.reconcile()
+
+    def manager(self, manifest: Manifest) -> str:
+        """Return who applied an object, at the first look at it; ourselves when nobody did."""
+        metadata = manifest["metadata"]
+        key = manifest["kind"], metadata["name"]
+        if key not in self._managers:
+            found = self.mesh.objects.find(
+                manifest["apiVersion"], manifest["kind"], metadata["name"], metadata["namespace"]
+            )
+            entries = found["metadata"]["managedFields"] if found else []
+            appliers = [item["manager"] for item in entries if item["operation"] == "Apply"]
+            self._managers[key] = appliers[0] if appliers else MANAGER
+        return self._managers[key]
 
     def until(self, reached: Callable[[], bool], what: str) -> None:
         """Reconcile until the condition is reached."""
@@ -124,13 +159,13 @@ class Installation:
         return self.curl() == Answer(0, GREETING, "")
 
     def secret(self, name: str, data: Mapping[str, str]) -> Manifest:
-        """Apply a TLS secret in the mesh's namespace, as its manifest is returned."""
+        """Apply a TLS secret in the mesh's namespace and return its manifest."""
         manifest = {
             "apiVersion": "v1",
             "kind": "Secret",
             "type": "kubernetes.io/tls",
             "metadata": {"name": name, "namespace": self.settings.mesh_namespace},
-            "stringData": dict(data),
+            "data": {name: b64encode(text.encode()).decode() for name, text in data.items()},
         }
-        self.mesh.objects.apply(manifest)
+        self.apply(manifest)
         return manifest

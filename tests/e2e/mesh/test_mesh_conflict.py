@@ -43,11 +43,11 @@ def test_the_older_gateway_takes_the_hosts_of_ours(
     foreign = foreign_gateway()
     try:
         objects.delete(ours)
-        objects.apply(foreign)
+        installation.apply(foreign)
         installation.until(
             lambda: installation.curl(root=shop.root).code == 0, "the foreign gateway serves"
         )
-        objects.apply(ours)
+        installation.apply(ours)
         # Istio lets the older one have the hosts: ours is there and serves nobody.
         assert installation.curl().code == REFUSED_BY_US
         options = ("--output", "/dev/null", "--write-out", "%{http_code}")
