@@ -4,7 +4,7 @@ TOOLCHAIN := $(PYTHON) toolchain/bootstrap.py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview down start stop env test lint format docs lock clean
+.PHONY: help setup up preview down start stop mesh env test lint format docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,10 +27,14 @@ start: ## start the local cluster only
 stop: ## stop the local cluster, keep its data
 	@$(TOOLCHAIN) stop
 
+mesh: ## after `make up`: Knative's operator, istiod and Envoy on the local cluster; curl through them
+	@$(TOOLCHAIN) mesh
+
 env: ## print shell lines for using pulumi and kubectl by hand: eval "$$(make -s env)"
 	@$(TOOLCHAIN) env
 
-test: setup ## every test
+test: ## every test
+	@$(TOOLCHAIN) setup --mesh
 	@$(BIN)/pytest
 
 lint: setup ## ruff and mypy

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from toolchain import daemon, dev, kubernetes, pulumi
 from toolchain.cluster import ClusterError
+from toolchain.mesh import page, programs
 from toolchain.paths import CLUSTER, ROOT
 from toolchain.steps import Step, StepFailedError, perform_all
 
@@ -58,10 +59,10 @@ def _ready() -> None:
 
 
 @app.command()
-def setup() -> None:
-    """Provide every part that is not there yet."""
+def setup(mesh: bool = False) -> None:
+    """Provide every part that is not there yet; with --mesh those of the mesh, too."""
     with _reported():
-        perform_all(steps(), console)
+        perform_all((*steps(), *(programs.steps() if mesh else ())), console)
 
 
 @app.command()
@@ -113,11 +114,32 @@ def stop() -> None:
     console.print("stopped" if daemon.stop() else "it was not running")
 
 
+@app.command()
+def mesh() -> None:
+    """Start the mesh on the local cluster (anew, when it runs without) and ask each service."""
+    with _reported():
+        perform_all((*steps(), *programs.steps()), console)
+        console.print("local cluster with the mesh: starting ...", highlight=False)
+        running = daemon.start(mesh=True)
+    assert running.router is not None
+    certificate = str(dev.CA_CERTIFICATE.relative_to(ROOT))
+    pages = page.pages(CLUSTER / "kubeconfig", certificate, running.router)
+    if not pages:
+        console.print("The mesh runs. There is no Knative Service to ask.")
+    for asked in pages:
+        console.print(f"$ {shlex.join(asked.command)}", highlight=False, soft_wrap=True)
+        answer = asked.answer()
+        if answer is None:
+            console.print(f"[red]error:[/] {asked.url} does not answer", highlight=False)
+            raise typer.Exit(1)
+        console.print(answer, highlight=False)
+
+
 @app.command(hidden=True)
-def serve() -> None:
+def serve(mesh: bool = False) -> None:
     """Run the local cluster in the foreground."""
     with _reported():
-        daemon.serve()
+        daemon.serve(mesh=mesh)
 
 
 @app.command()

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from toolchain import processes
 from toolchain.cluster import Cluster, ClusterError
+from toolchain.mesh.local import LocalMesh
 from toolchain.paths import CLUSTER, LOGS, ROOT
 
 LIFETIME: Final = 24 * 3600.0
@@ -26,11 +29,15 @@ _LOG: Final = LOGS / "cluster.log"
 
 @dataclass(frozen=True)
 class Running:
-    """The record of a running cluster: its process (id and start, so that ids are safe) and URL."""
+    """The record of a running cluster: its process (id and start, so that ids are safe) and URL.
+
+    With a mesh on it, `router` is the port of 127.0.0.1 where its router answers.
+    """
 
     pid: int
     started: str
     url: str
+    router: int | None = None
 
     @classmethod
     def read(cls) -> Self | None:
@@ -46,18 +53,23 @@ def _record() -> Path:
     return CLUSTER / "running.json"
 
 
-def start() -> Running:
+def start(*, mesh: bool = False) -> Running:
     """Start the cluster in the background unless it runs, and wait until it is ready.
+
+    With `mesh` the real operators and proxies run on it; one without is started anew, its data
+    kept.
 
     Raises:
         ClusterError: it ends or is not ready in time.
     """
     if running := Running.read():
-        return running
+        if not mesh or running.router is not None:
+            return running
+        stop()
     _LOG.parent.mkdir(parents=True, exist_ok=True)
     with _LOG.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "toolchain", "serve"],
+            [sys.executable, "-m", "toolchain", "serve", *(["--mesh"] if mesh else [])],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -84,8 +96,8 @@ def stop() -> bool:
     return True
 
 
-def serve() -> None:
-    """Run the cluster and the operators' stand-in until told to stop.
+def serve(*, mesh: bool) -> None:
+    """Run the cluster, and the operators' stand-in or the mesh on it, until told to stop.
 
     Raises:
         ClusterError: a part of it can't be started.
@@ -93,20 +105,33 @@ def serve() -> None:
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
+    with Cluster(CLUSTER) as cluster:
+        if mesh:
+            with LocalMesh(cluster) as local, _recorded(cluster.url, local.services.router.port):
+                local.run(told, LIFETIME)
+        else:
+            operators = processes.start(
+                [sys.executable, "-m", "toolchain.operators", "--kubeconfig", cluster.kubeconfig],
+                LOGS / "operators.log",
+                cwd=ROOT,
+            )
+            try:
+                with _recorded(cluster.url):
+                    told.wait(LIFETIME)
+            finally:
+                processes.stop(operators)
+
+
+@contextmanager
+def _recorded(url: str, router: int | None = None) -> Iterator[None]:
+    """Let others know of the running cluster, for as long as it runs."""
     started = processes.birth(os.getpid())
     assert started is not None
-    with Cluster(CLUSTER) as cluster:
-        operators = processes.start(
-            [sys.executable, "-m", "toolchain.operators", "--kubeconfig", cluster.kubeconfig],
-            LOGS / "operators.log",
-            cwd=ROOT,
-        )
-        record = Running(os.getpid(), started, cluster.url)
-        unfinished = _record().with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        unfinished.rename(_record())
-        try:
-            told.wait(LIFETIME)
-        finally:
-            _record().unlink(missing_ok=True)
-            processes.stop(operators)
+    unfinished = _record().with_suffix(".unfinished")
+    record = asdict(Running(os.getpid(), started, url, router))
+    unfinished.write_text(json.dumps(record), encoding="utf-8")
+    unfinished.rename(_record())
+    try:
+        yield
+    finally:
+        _record().unlink(missing_ok=True)
