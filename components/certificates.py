@@ -13,7 +13,7 @@ from pulumi_kubernetes.core import v1
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_random import RandomUuid
 
-from components.names import CERTIFICATE_UID
+from components.names import CERTIFICATE_UID, OWNED
 from settings import Settings
 
 COMMON_NAME_LIMIT: Final = 64
@@ -128,6 +128,7 @@ class WildcardCertificate(pulumi.ComponentResource):
                 name=settings.wildcard_secret,
                 namespace=settings.mesh_namespace,
                 labels={CERTIFICATE_UID: uid.result},
+                annotations=OWNED,
             ),
             type="kubernetes.io/tls",
             # `data` rather than `stringData`, which the API server never gives back: a refresh

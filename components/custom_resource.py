@@ -7,6 +7,8 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from components.names import OWNED
+
 Manifest = dict[str, Any]
 
 
@@ -23,11 +25,13 @@ def ready(manifest: Manifest, timeout_seconds: int) -> Manifest:
 
 def declare(name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> CustomResource:
     """Register the manifest of a custom resource under the logical name `name`."""
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), **OWNED}
     return CustomResource(
         name,
         api_version=manifest["apiVersion"],
         kind=manifest["kind"],
-        metadata=ObjectMetaArgs(**manifest["metadata"]),
+        metadata=ObjectMetaArgs(**{**metadata, "annotations": annotations}),
         spec=manifest["spec"],
         opts=opts,
     )

@@ -16,6 +16,7 @@ from components.names import (
     INGRESS_PORT,
     LOCAL_GATEWAY,
     LOCAL_PORT,
+    OWNED,
     SERVING_NAMESPACE,
 )
 from settings import Settings
@@ -74,7 +75,7 @@ def _service(name: str, manifest: dict[str, Any], opts: pulumi.ResourceOptions) 
         name,
         # The gateway's pods are the operator's, and may come after the Service: nothing to await.
         metadata=ObjectMetaArgs(
-            **manifest["metadata"], annotations={"pulumi.com/skipAwait": "true"}
+            **manifest["metadata"], annotations={"pulumi.com/skipAwait": "true", **OWNED}
         ),
         spec=v1.ServiceSpecArgs(
             type=spec["type"],

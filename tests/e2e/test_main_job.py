@@ -85,7 +85,7 @@ def objects(cluster: Cluster) -> Iterator[Objects]:
 
 def our_stack(folder: Path, cluster: Cluster) -> PulumiStack:
     stack = make_stack(folder, cluster.kubeconfig)
-    stack.configure(clusterDomain="openshift.example.com", projects=["shop"])
+    stack.configure(projects=["shop"])
     return stack
 
 
