@@ -1,0 +1,113 @@
+"""What becomes of a Knative Service: names, VirtualService, Route, sidecar."""
+
+from typing import Any
+
+import pytest
+
+from toolchain.mesh.knative_routing import Gateway, Gateways, KnativeService
+from toolchain.mesh.workload import split
+
+DOMAIN = "apps.openshift.example.com"
+DEFAULT = Gateways(
+    Gateway("knative-serving/knative-ingress-gateway", ("istio-system", "istio-ingressgateway")),
+    Gateway("knative-serving/knative-local-gateway", ("istio-system", "knative-local-gateway")),
+)
+
+
+def resource(
+    *, passthrough: str = "true", annotations: dict[str, str] | None = None
+) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": "hello",
+            "namespace": "default",
+            "annotations": {"serving.knative.openshift.io/enablePassthrough": passthrough},
+        },
+        "spec": {
+            "template": {
+                "metadata": {
+                    "annotations": annotations
+                    if annotations is not None
+                    else {"sidecar.istio.io/inject": "true"}
+                }
+            }
+        },
+    }
+
+
+def test_the_pages_url() -> None:
+    service = KnativeService.of(resource(), DOMAIN)
+    assert service.host == "hello-default.apps.openshift.example.com"
+    assert service.status(3, ready=True, reason="")["url"] == f"https://{service.host}"
+    assert service.status(3, ready=True, reason="")["observedGeneration"] == 3
+
+
+def test_an_empty_configuration_has_net_istios_gateways() -> None:
+    assert Gateways.of({}) == DEFAULT
+    assert Gateways.of({"_example": "gateway.a.b: c"}) == DEFAULT
+
+
+def test_the_configuration_decides_on_the_gateways() -> None:
+    config = {
+        "gateway.knative-serving.knative-ingress-gateway": "in.mesh.svc.cluster.local",
+        "local-gateway.knative-serving.knative-local-gateway": "local.mesh.svc.cluster.local",
+    }
+    assert Gateways.of(config) == Gateways(
+        Gateway("knative-serving/knative-ingress-gateway", ("mesh", "in")),
+        Gateway("knative-serving/knative-local-gateway", ("mesh", "local")),
+    )
+
+
+def test_each_gateway_serves_its_own_hosts() -> None:
+    service = KnativeService.of(resource(), DOMAIN)
+    spec = service.virtual_service(DEFAULT)["spec"]
+    assert spec["gateways"] == [DEFAULT.external.name, DEFAULT.local.name]
+    assert spec["hosts"] == [
+        "hello.default",
+        "hello.default.svc",
+        "hello.default.svc.cluster.local",
+        service.host,
+    ]
+    (rule,) = spec["http"]
+    matched = {tuple(item["gateways"]): item["authority"]["prefix"] for item in rule["match"]}
+    assert matched == {
+        (DEFAULT.local.name,): "hello.default",
+        (DEFAULT.external.name,): service.host,
+    }
+
+
+@pytest.mark.parametrize(
+    ("passthrough", "termination", "port"),
+    [("true", "passthrough", "https"), ("false", "edge", "http2")],
+)
+def test_the_annotation_decides_on_the_route(passthrough: str, termination: str, port: str) -> None:
+    route = KnativeService.of(resource(passthrough=passthrough), DOMAIN).route(DEFAULT)
+    assert route["metadata"]["namespace"] == "istio-system"
+    assert route["spec"]["tls"] == {"termination": termination}
+    assert route["spec"]["port"] == {"targetPort": port}
+    assert route["spec"]["to"] == {"kind": "Service", "name": "istio-ingressgateway"}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "injected"),
+    [({"sidecar.istio.io/inject": "true"}, True), ({"sidecar.istio.io/inject": "false"}, False)],
+)
+def test_only_an_injected_pod_speaks_mutual_tls(
+    annotations: dict[str, str], injected: bool
+) -> None:
+    service = KnativeService.of(resource(annotations=annotations), DOMAIN)
+    assert service.injected is injected
+    assert ("security.istio.io/tlsMode" in service.labels) is injected
+
+
+def test_the_sidecar_takes_the_ports_given_on_the_pods_address() -> None:
+    spec = KnativeService.of(resource(), DOMAIN).sidecar("127.1.2.3", {8012: 40000})["spec"]
+    (listener,) = spec["ingress"]
+    assert listener["bind"] == "127.1.2.3"
+    assert listener["port"]["number"] == 8012
+    assert listener["defaultEndpoint"] == "127.0.0.1:40000"
+
+
+def test_excluded_ports_pass_the_sidecar_by() -> None:
+    assert split((8012, 8022, 8444), (8444, 8022, 9090)) == ({8012}, {8022, 8444})
+    assert split((8012,), ()) == ({8012}, set())
