@@ -1,16 +1,14 @@
 """The real API server, one a session, and stacks of the real engine on it."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from harness import PulumiStack, make_stack
-from toolchain import processes
+from harness import PulumiStack, make_stack, playing_operators
 from toolchain.cluster import Cluster
-from toolchain.paths import BIN, ROOT
+from toolchain.paths import BIN
 
 
 class StackFactory(Protocol):
@@ -30,14 +28,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def operators(cluster: Cluster) -> Iterator[None]:
     """The operators' stand-in, which sets the Ready conditions that a stack waits for."""
-    process = processes.start(
-        [sys.executable, "-m", "toolchain.operators", "--kubeconfig", cluster.kubeconfig],
-        cluster.folder / "log" / "operators.log",
-        cwd=ROOT,
-    )
-    yield
-    assert process.poll() is None, "the operators' stand-in ended by itself"
-    processes.stop(process)
+    with playing_operators(cluster):
+        yield
 
 
 @pytest.fixture

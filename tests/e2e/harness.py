@@ -4,11 +4,15 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolchain import processes
+from toolchain.cluster import Cluster
 from toolchain.environment import pulumi_environment
 from toolchain.paths import BIN, ROOT
 
@@ -105,6 +109,21 @@ class PulumiStack:
     def resources(self) -> list[dict[str, Any]]:
         exported = json.loads(self.succeed("stack", "export"))
         return list(exported["deployment"].get("resources", []))
+
+
+@contextmanager
+def playing_operators(cluster: Cluster) -> Iterator[None]:
+    """Run the operators' stand-in, which sets the Ready conditions that a stack waits for."""
+    process = processes.start(
+        [sys.executable, "-m", "toolchain.operators", "--kubeconfig", cluster.kubeconfig],
+        cluster.folder / "log" / "operators.log",
+        cwd=ROOT,
+    )
+    try:
+        yield
+        assert process.poll() is None, "the operators' stand-in ended by itself"
+    finally:
+        processes.stop(process)
 
 
 def make_stack(
