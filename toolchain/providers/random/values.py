@@ -28,9 +28,9 @@ def uuid4(_: Values) -> Outcome:
     return result, {"result": result}
 
 
-def uuid7(_: Values, now: Callable[[], float] = time.time) -> Outcome:
-    """Make a UUID that begins with the time (RFC 9562, 5.7); `now` in seconds since 1970."""
-    moment = int(now() * 1000) & (1 << 48) - 1
+def uuid7(_: Values, now: Callable[[], int] = time.time_ns) -> Outcome:
+    """Make a UUID that begins with the time (RFC 9562, 5.7); `now` in nanoseconds since 1970."""
+    moment = now() // 1_000_000
     value = moment << 80 | 0x7 << 76 | secrets.randbits(12) << 64
     value |= 0b10 << 62 | secrets.randbits(62)
     result = str(uuid.UUID(int=value))
