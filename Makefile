@@ -46,6 +46,9 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: setup ## generate Pulumi.yaml's schema and the references in docs/
+	@$(BIN)/python -m cli.docs
+
 lock: setup ## renew both lock files from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --extra dev pyproject.toml --output-file requirements-dev.txt

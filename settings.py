@@ -199,7 +199,8 @@ def from_config(config: Mapping[str, str], stack: str) -> Settings:
     values = {
         key.removeprefix(prefix): _typed(key.removeprefix(prefix), text)
         for key, text in config.items()
-        if key.startswith(prefix)
+        # The engine has no optional keys: one that is left out has an empty default.
+        if key.startswith(prefix) and text != ""
     }
     return parse(values, f"Pulumi.{stack}.yaml")
 
