@@ -5,13 +5,13 @@ behind a real sidecar, on a loopback address. Scaling and revisions are left out
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from toolchain.mesh.addresses import LoopbackNetwork
 from toolchain.mesh.knative_routing import Gateways, KnativeService
-from toolchain.mesh.objects import Objects
+from toolchain.mesh.objects import Manifest, Objects
 from toolchain.mesh.proxy import Identity, Proxy
 from toolchain.mesh.router import Router, table
 from toolchain.mesh.service_mesh_operator import ROOT_CERTIFICATE, Mesh, ServiceMeshOperator
@@ -30,6 +30,8 @@ class Pod:
     application: Application
     mesh: Mesh | None
     sidecar: Proxy | None
+    routing: list[Manifest] = field(default_factory=list)
+    """What was applied for its requests to find it."""
 
     def stop(self) -> None:
         """Stop its processes."""
@@ -89,8 +91,7 @@ class KnativeServices:
             pod = self.pods.pop(key)
             pod.stop()
             for manifest in (
-                pod.service.virtual_service(gateways),
-                pod.service.route(gateways),
+                *pod.routing,
                 *pod.service.workload(pod.address),
                 pod.service.sidecar(pod.address, {}),
             ):
@@ -102,8 +103,10 @@ class KnativeServices:
             if running is not None and (running.service != service or running.mesh is not mesh):
                 self.pods.pop(key).stop()
             pod = self.pods[key] = self.pods.get(key) or self._run(service, mesh)
-            self._objects.apply(service.virtual_service(gateways))
-            self._objects.apply(service.route(gateways))
+            for manifest in (service.virtual_service(gateways), service.route(gateways)):
+                if manifest not in pod.routing:
+                    self._objects.apply(manifest)
+                    pod.routing.append(manifest)
             self._start_sidecar(pod)
             status = service.status(
                 resource["metadata"]["generation"],

@@ -88,12 +88,16 @@ class LocalMesh:
         Raises:
             ClusterError: it was not reached in time; the message says `what` was waited for.
         """
-        deadline = time.monotonic() + within
+        begun = time.monotonic()
+        due = begun
         while not reached():
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > begun + within:
                 raise ClusterError(f"not within {within:.0f} s: {what}")
-            self.reconcile()
-            time.sleep(INTERVAL / 5)
+            if now >= due:
+                self.reconcile()
+                due = time.monotonic() + INTERVAL
+            time.sleep(0.1)
 
     def run(self, told: threading.Event, lifetime: float) -> None:
         """Keep the stand-ins in step until told to stop, or for `lifetime` seconds."""

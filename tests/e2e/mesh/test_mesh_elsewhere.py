@@ -1,0 +1,55 @@
+"""Other settings than the defaults: another mesh namespace, another domain, more names."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mesh.client import LOCAL_HOST, ask, local_gateway, mesh_client
+from mesh.conftest import install
+from mesh.installation import GREETING, REFUSED_BY_US, Answer, Installation
+
+pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
+NAMESPACE = "serverless-mesh"
+DOMAIN = "apps.other.example.org"
+SHOP = "shop.example.org"
+STATUS = ("--output", "/dev/null", "--write-out", "%{http_code}")
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    config = {
+        "meshNamespace": NAMESPACE,
+        "subjectAltNames": [SHOP],
+        "projects": ["default"],
+    }
+    yield from install(tmp_path_factory.mktemp("elsewhere"), config, DOMAIN)
+
+
+def test_the_page_answers_under_the_clusters_own_domain(elsewhere: Installation) -> None:
+    assert elsewhere.url == f"https://hello-default.{DOMAIN}"
+    assert elsewhere.curl() == Answer(0, GREETING, "")
+
+
+def test_the_local_gateway_is_found_in_the_other_namespace(elsewhere: Installation) -> None:
+    assert set(elsewhere.mesh.operator.meshes) == {NAMESPACE}
+    text, identities = ask(local_gateway(elsewhere), mesh_client(elsewhere), LOCAL_HOST)
+    assert text == GREETING
+    assert identities == [
+        f"spiffe://cluster.local/ns/{NAMESPACE}/sa/istio-ingressgateway-service-account"
+    ]
+
+
+def test_the_certificate_holds_for_the_further_name(elsewhere: Installation) -> None:
+    answer = elsewhere.curl(f"https://{SHOP}", through=elsewhere.gateway, options=STATUS)
+    # Trusted; that no Knative Service has this name is another matter.
+    assert answer == Answer(0, "404", "")
+
+
+def test_without_the_setting_the_further_name_is_refused(installation: Installation) -> None:
+    answer = installation.curl(f"https://{SHOP}", through=installation.gateway)
+    assert answer.code == REFUSED_BY_US
+
+
+def test_another_clusters_domain_is_refused(elsewhere: Installation) -> None:
+    url = "https://hello-default.apps.openshift.example.com"
+    assert elsewhere.curl(url, through=elsewhere.gateway).code == REFUSED_BY_US
