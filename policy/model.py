@@ -1,0 +1,137 @@
+"""What a rule is and what it can say."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from policy.world import World
+
+
+class Severity(StrEnum):
+    """How much a violation matters."""
+
+    ERROR = "error"
+    """Traffic is dropped, unencrypted or stolen, or the combination is not supported."""
+    WARNING = "warning"
+    """It works, but something that the documentation asks for is missing."""
+
+
+class Kind(NamedTuple):
+    """A kind of objects; its versions are the same kind."""
+
+    group: str
+    """Empty for the core group."""
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.group}" if self.group else self.name
+
+
+@dataclass(frozen=True, order=True)
+class Ref:
+    """Which object a finding is about.
+
+    `namespace` is empty for cluster-scoped objects. `source` is where the object was read, for
+    example `gateways.yaml:12` or the URN of a stack's resource; empty for the live cluster.
+    """
+
+    kind: Kind
+    namespace: str
+    name: str
+    api_version: str = field(default="", compare=False)
+    source: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind.name} {name}".rstrip()
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An object breaks a rule: at `field` there is `found` where `needed` is needed.
+
+    `related` are the other objects without which it would not; never more than a few.
+    """
+
+    ref: Ref
+    field: str
+    found: str
+    needed: str
+    related: tuple[Ref, ...] = ()
+
+    def concerns(self, ref: Ref) -> bool:
+        """Tell whether the object `ref` has a part in it."""
+        return ref == self.ref or ref in self.related
+
+    def __str__(self) -> str:
+        place = f" {self.field}" if self.field else ""
+        return f"{self.ref}{place}: found {self.found}; needed: {self.needed}"
+
+
+@dataclass(frozen=True)
+class Undetermined:
+    """A rule can't tell: a value is unknown until the update, or a kind could not be read."""
+
+    ref: Ref
+    field: str
+    why: str
+
+    def concerns(self, ref: Ref) -> bool:
+        """Tell whether it is about the object `ref`."""
+        return ref == self.ref
+
+    def __str__(self) -> str:
+        place = f" {self.field}" if self.field else ""
+        return f"{self.ref}{place}: {self.why}"
+
+
+Finding = Violation | Undetermined
+UNTIL_UPDATE = "unknown until update"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of the pack.
+
+    `section` is the section of the documentation behind it. `kinds` are the kinds that `check`
+    reads: only these are listed from a cluster. `harmful` rules also gate each single object before
+    it is written. `remediate` takes the body of one object and the world, and returns the mended
+    body, or None where nothing is to be mended or mending is not safe.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    why: str
+    remedy: str
+    section: str
+    kinds: frozenset[Kind]
+    check: Callable[["World"], Iterable[Finding]]
+    harmful: bool = False
+    remediate: Callable[[Mapping[str, Any], "World"], dict[str, Any] | None] | None = None
+
+
+class Judgement(NamedTuple):
+    """A finding and the rule that made it."""
+
+    rule: Rule
+    finding: Finding
+
+
+def judge(rules: Iterable[Rule], world: "World") -> Iterator[Judgement]:
+    """Judge the world by each rule, in the rules' order; no finding comes twice.
+
+    A rule that needs a kind which could not be read says so, and judges what is there.
+    """
+    for rule in rules:
+        said: set[Finding] = set()
+        unread = (
+            Undetermined(Ref(kind, "", ""), "", world.unread[kind])
+            for kind in sorted(rule.kinds & world.unread.keys())
+        )
+        for finding in (*unread, *rule.check(world)):
+            if finding not in said:
+                said.add(finding)
+                yield Judgement(rule, finding)

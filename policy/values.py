@@ -1,0 +1,112 @@
+"""Reading objects of any shape: what is missing, of a wrong type or not known yet is data too."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+_LONGEST: Final = 100
+_PRIVATE: Final = re.compile(r"PRIVATE KEY")
+
+
+class Unknown:
+    """A value that only the update will tell; it stands for a whole subtree, too."""
+
+    def __repr__(self) -> str:
+        return "unknown until update"
+
+
+UNKNOWN: Final = Unknown()
+"""The one value of its type."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that Pulumi holds as a secret; it never shows."""
+
+    value: Any = field(repr=False)
+
+
+def at(value: Any, *path: str) -> Any:
+    """Follow `path` through mappings: the value, None where there is none, UNKNOWN where not known.
+
+    A value of another type in the way counts as none.
+    """
+    for key in path:
+        if value is UNKNOWN:
+            return UNKNOWN
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def items(value: Any) -> Sequence[Any]:
+    """Return a list as it is and anything else as an empty one."""
+    return value if isinstance(value, list | tuple) else ()
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a mapping as it is and anything else as an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def text(value: Any) -> str:
+    """Return a text as it is and anything else as an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def strings(value: Any) -> list[str]:
+    """Return the texts in a list; entries of another type and UNKNOWN ones are left out."""
+    return [entry for entry in items(value) if isinstance(entry, str)]
+
+
+def number(value: Any) -> int | None:
+    """Return a whole number, also one written as text or as a float, and None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    return None
+
+
+def truth(value: Any) -> bool | None:
+    """Return a boolean, also one written as text, as in annotations; None for anything else."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(text(value).lower())
+
+
+def has_unknown(value: Any) -> bool:
+    """Tell whether any part of the value is not known until the update."""
+    if isinstance(value, Mapping):
+        return any(map(has_unknown, value.values()))
+    return value is UNKNOWN or any(map(has_unknown, items(value)))
+
+
+def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """List every leaf with its path, as in `spec.servers[0].hosts`."""
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from walk(child, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, child in enumerate(value):
+            yield from walk(child, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def show(value: Any) -> str:
+    """Write a value for a reader: short, on one line, never a key."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, Unknown | Secret):
+        return repr(value)
+    line = " ".join((value if isinstance(value, str) else repr(value)).split())
+    if _PRIVATE.search(line):
+        return "a private key"
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
