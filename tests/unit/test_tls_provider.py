@@ -380,20 +380,38 @@ def test_a_wrong_input_fails_the_check_by_its_name(
     right = {KEY: {"algorithm": "RSA"}, SELF_SIGNED: CERTIFICATE, LOCALLY_SIGNED: signing}[token]
     assert check(tls, token, **right) == []
     (failure,) = check(tls, token, **{**right, **wrong})
-    assert failure.name == name
+    assert f"{failure.name} {failure.reason}".strip().startswith(f"{name} ")
     assert reason in failure.reason
 
 
 def test_every_wrong_input_is_named_at_once(tls: Tls) -> None:
     wrong = {"privateKeyPem": "no PEM", "dnsNames": ["ä"], "uris": ["ä"], "allowedUses": ["x"]}
     found = check(tls, SELF_SIGNED, **{**CERTIFICATE, **wrong})
-    assert [failure.name for failure in found] == sorted(wrong)
+    assert [failure.name for failure in found] == ["", "allowedUses", "dnsNames", "uris"]
+    assert found[0].reason.startswith("privateKeyPem ")
 
 
 def test_what_is_known_is_judged_while_the_rest_is_not(tls: Tls, signing: dict[str, Any]) -> None:
     given = {**signing, "caCertPem": UNKNOWN, "certRequestPem": UNKNOWN, "caPrivateKeyPem": "x"}
     (failure,) = check(tls, LOCALLY_SIGNED, **given)
-    assert failure.name == "caPrivateKeyPem"
+    assert failure.reason.startswith("caPrivateKeyPem ")
+
+
+@pytest.mark.parametrize("name", ["privateKeyPem", "privateKeyPemWo"])
+def test_a_secret_input_is_named_in_the_reason_alone(tls: Tls, name: str) -> None:
+    # Of an input that a failure names, the engine prints the value.
+    given = {**CERTIFICATE, "privateKeyPem": None, "privateKeyPemWoVersion": 1, name: "no PEM"}
+    (failure,) = check(tls, SELF_SIGNED, **given)
+    assert failure.name == ""
+    assert failure.reason.startswith(f"{name} ")
+
+
+def test_nothing_is_said_of_what_a_user_made_secret(tls: Tls) -> None:
+    for value in (Secret(["10.0.0.999"]), [Secret("10.0.0.999")]):
+        (failure,) = check(tls, SELF_SIGNED, **{**CERTIFICATE, "ipAddresses": value})
+        assert failure.name == ""
+        assert failure.reason.startswith("ipAddresses ")
+        assert "999" not in failure.reason
 
 
 def test_no_failure_and_no_error_holds_a_key(tls: Tls, signing: dict[str, Any]) -> None:

@@ -154,7 +154,8 @@ class LogicalProvider(Provider):
             name: _secret(value) if name in kind.inputs and kind.inputs[name].secret else value
             for name, value in given.items()
         }
-        return inputs, sorted(failures, key=lambda failure: failure.name)
+        shown = [_discreet(kind, given, failure) for failure in failures]
+        return inputs, sorted(shown, key=lambda failure: (failure.name, failure.reason))
 
     def _refused(self, name: str, why: str) -> str:
         try:
@@ -281,6 +282,19 @@ def _state(kind: Kind, inputs: Values, outputs: Values, identity: Any) -> dict[s
             {"schema_version": str(kind.schema_version)}, separators=(",", ":")
         )
     return {**state, "id": identity}
+
+
+def _discreet(kind: Kind, given: Values, failure: Failure) -> Failure:
+    """Name a secret input in the reason alone: of any that is named, the engine prints the value.
+
+    A kind's own secrets are never quoted in a reason; what else a user made secret may be.
+    """
+    name = failure.name.split(".")[0]
+    if name in kind.inputs and kind.inputs[name].secret:
+        return Failure("", f"{failure.name} {failure.reason}")
+    if plain(given.get(name)) != given.get(name):
+        return Failure("", f"{failure.name} can't be used; it is secret, so no more is said of it")
+    return failure
 
 
 def _secret(value: Any) -> Secret:
