@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 
 from toolchain import daemon, dev, kubernetes, pulumi
-from toolchain.cluster import ClusterError
-from toolchain.mesh import page, programs
+from toolchain.errors import LocalEnvironmentError
+from toolchain.mesh import programs
 from toolchain.paths import CLUSTER, ROOT
-from toolchain.steps import Step, StepFailedError, perform_all
+from toolchain.steps import Step, perform_all
 
 app = typer.Typer(
     help="The local environment: real engine, real API server, on this machine only.",
@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
+console = Console(soft_wrap=True)
 
 
 def steps() -> tuple[Step, ...]:
@@ -39,12 +39,12 @@ def _reported() -> Iterator[None]:
     """Turn what went wrong into one message and exit code 2: it could not run."""
     try:
         yield
-    except (StepFailedError, ClusterError) as error:
-        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+    except LocalEnvironmentError as error:
+        console.print(f"[red]error:[/] {error}")
         raise typer.Exit(2) from None
     except subprocess.CalledProcessError as error:
         said = f"{error.stderr or ''}{error.stdout or ''}".strip()
-        console.print(f"[red]error:[/] {shlex.join(error.cmd)}:\n{said}", highlight=False)
+        console.print(f"[red]error:[/] {shlex.join(error.cmd)}:\n{said}")
         raise typer.Exit(2) from None
 
 
@@ -52,9 +52,9 @@ def _ready() -> None:
     with _reported():
         perform_all(steps(), console)
         if daemon.Running.read() is None:
-            console.print("local cluster: starting ...", highlight=False)
+            console.print("local cluster: starting ...")
         running = daemon.start()
-        console.print(f"local cluster: {running.url}", highlight=False)
+        console.print(f"local cluster: {running.url}")
         dev.prepare()
 
 
@@ -117,9 +117,12 @@ def stop() -> None:
 @app.command()
 def mesh() -> None:
     """Start the mesh on the local cluster (anew, when it runs without) and ask each service."""
+    # The Kubernetes client, which the other commands do without, is slow to import.
+    from toolchain.mesh import page
+
     with _reported():
         perform_all((*steps(), *programs.steps()), console)
-        console.print("local cluster with the mesh: starting ...", highlight=False)
+        console.print("local cluster with the mesh: starting ...")
         running = daemon.start(mesh=True)
     assert running.router is not None
     certificate = str(dev.CA_CERTIFICATE.relative_to(ROOT))
@@ -127,12 +130,12 @@ def mesh() -> None:
     if not pages:
         console.print("The mesh runs. There is no Knative Service to ask.")
     for asked in pages:
-        console.print(f"$ {shlex.join(asked.command)}", highlight=False, soft_wrap=True)
+        console.print(f"$ {shlex.join(asked.command)}")
         answer = asked.answer()
         if answer is None:
-            console.print(f"[red]error:[/] {asked.url} does not answer", highlight=False)
+            console.print(f"[red]error:[/] {asked.url} does not answer")
             raise typer.Exit(1)
-        console.print(answer, highlight=False)
+        console.print(answer)
 
 
 @app.command(hidden=True)
@@ -160,9 +163,9 @@ def _summary() -> None:
         for resource in made
         if resource["type"].startswith("kubernetes:")
     )
-    console.print(f"\n[bold]{len(made)} resources[/], of them in the cluster:", highlight=False)
+    console.print(f"\n[bold]{len(made)} resources[/], of them in the cluster:")
     for kind, name in objects:
-        console.print(f"  {kind:<24}{name}", highlight=False)
+        console.print(f"  {kind:<24}{name}")
     stand_ins = [step.name for step in steps() if "STAND-IN" in (step.outcome() or "")]
     if stand_ins:
         console.print(
@@ -173,7 +176,6 @@ def _summary() -> None:
         f"\nThe CA certificate: {relative}"
         "\nNext: `make preview` after a change of Pulumi.dev.yaml, `make down` to take it all away,"
         '\n      eval "$(make -s env)" to use pulumi and kubectl by hand.',
-        highlight=False,
     )
 
 

@@ -17,6 +17,7 @@ import yaml
 from kubernetes import client, config
 
 from toolchain import processes
+from toolchain.errors import LocalEnvironmentError
 from toolchain.kubernetes import ETCD, definition_files
 from toolchain.paths import BIN
 from toolchain.pki import KeyPair, LocalAuthority
@@ -30,7 +31,7 @@ _INGRESSES: Final = ("config.openshift.io", "v1", "ingresses")
 _ADMIN: Final = ("local-admin", ("system:masters",))
 
 
-class ClusterError(Exception):
+class ClusterError(LocalEnvironmentError):
     """The local API server can't be started; the message says which part, and where its log is."""
 
 

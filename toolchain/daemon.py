@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from toolchain import processes
-from toolchain.cluster import Cluster, ClusterError
-from toolchain.mesh.local import LocalMesh
+from toolchain.errors import LocalEnvironmentError
 from toolchain.paths import CLUSTER, LOGS, ROOT
 
 LIFETIME: Final = 24 * 3600.0
@@ -60,7 +59,7 @@ def start(*, mesh: bool = False) -> Running:
     kept.
 
     Raises:
-        ClusterError: it ends or is not ready in time.
+        LocalEnvironmentError: it ends or is not ready in time.
     """
     if running := Running.read():
         if not mesh or running.router is not None:
@@ -81,7 +80,9 @@ def start(*, mesh: bool = False) -> Running:
         if process.poll() is not None or time.monotonic() > deadline:
             processes.stop(process)
             said = _LOG.read_text("utf-8").strip().splitlines()[-1:] or ["it said nothing"]
-            raise ClusterError(f"the local cluster did not start: {said[0]}\nIts log: {_LOG}")
+            raise LocalEnvironmentError(
+                f"the local cluster did not start: {said[0]}\nIts log: {_LOG}"
+            )
         time.sleep(0.1)
     return running
 
@@ -105,6 +106,10 @@ def serve(*, mesh: bool) -> None:
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
+    # Only the process in the background needs the Kubernetes client, which is slow to import.
+    from toolchain.cluster import Cluster
+    from toolchain.mesh.local import LocalMesh
+
     with Cluster(CLUSTER) as cluster:
         if mesh:
             with LocalMesh(cluster) as local, _recorded(cluster.url, local.services.router.port):

@@ -18,7 +18,9 @@ from toolchain.paths import BIN, ROOT, WORK
 
 STACK: Final = "dev"
 SETTINGS: Final = ROOT / f"Pulumi.{STACK}.yaml"
-STACK_FILE: Final = WORK / SETTINGS.name
+FOLDER: Final = WORK / "dev"
+"""A project of the same name, for the commands that know no --config-file but write the salt."""
+STACK_FILE: Final = FOLDER / SETTINGS.name
 STATE: Final = WORK / "state"
 PASSPHRASE: Final = WORK / "passphrase"
 CA_CERTIFICATE: Final = WORK / "root.crt"
@@ -40,13 +42,16 @@ def prepare() -> None:
     if STACK_FILE.exists():
         old = yaml.safe_load(STACK_FILE.read_text("utf-8")) or {}
         settings |= {key: old[key] for key in ("encryptionsalt",) if key in old}
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / "Pulumi.yaml", FOLDER / "Pulumi.yaml")
     STACK_FILE.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    captured("stack", "select", "--create", STACK)
+    captured("stack", "select", "--create")
 
 
 def pulumi(*arguments: str) -> int:
     """Run `pulumi` on the terminal and return its exit code; an interrupt is its to handle."""
-    process = subprocess.Popen(_command(*arguments), cwd=ROOT, env=environment())
+    command = [*_command(*arguments), "--config-file", str(STACK_FILE)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment())
     # The engine gets the terminal's interrupt too and stops in good order; leave it the time.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -63,7 +68,7 @@ def captured(*arguments: str) -> str:
     """
     done = subprocess.run(
         [*_command(*arguments), "--non-interactive"],
-        cwd=ROOT,
+        cwd=FOLDER,
         env=environment(),
         capture_output=True,
         text=True,
@@ -90,11 +95,11 @@ def resources() -> list[dict[str, Any]]:
 
 def forget() -> None:
     """Remove the destroyed stack with its settings, state and passphrase."""
-    for folder in (STATE,):
+    for folder in (STATE, FOLDER):
         shutil.rmtree(folder, ignore_errors=True)
-    for file in (STACK_FILE, PASSPHRASE, CA_CERTIFICATE):
+    for file in (PASSPHRASE, CA_CERTIFICATE):
         file.unlink(missing_ok=True)
 
 
 def _command(*arguments: str) -> list[str]:
-    return [str(BIN / "pulumi"), *arguments, "--stack", STACK, "--config-file", str(STACK_FILE)]
+    return [str(BIN / "pulumi"), *arguments, "--stack", STACK]

@@ -6,7 +6,7 @@ vendor's Go modules, and the three provider plugins, which no package registry c
 by the stand-ins in `toolchain/providers/`. Each step says which of them it was.
 """
 
-import importlib.resources
+import importlib.util
 import json
 import os
 import platform
@@ -176,7 +176,11 @@ def remove(folder: Path) -> None:
 
 
 def _sdk_version(name: str) -> str:
-    about = importlib.resources.files(f"pulumi_{name}") / "pulumi-plugin.json"
+    # Found without importing the SDK, which takes longer than all the rest.
+    spec = importlib.util.find_spec(f"pulumi_{name}")
+    assert spec is not None
+    assert spec.origin is not None
+    about = Path(spec.origin).with_name("pulumi-plugin.json")
     version = json.loads(about.read_text(encoding="utf-8"))["version"]
     assert isinstance(version, str)
     return version.removeprefix("v")

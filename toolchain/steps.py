@@ -10,10 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from toolchain.errors import LocalEnvironmentError
 from toolchain.paths import LOGS, ROOT, STAMPS
 
 
-class StepFailedError(Exception):
+class StepFailedError(LocalEnvironmentError):
     """A step of the set-up failed; the message says which, why, and where its log is."""
 
 
