@@ -65,6 +65,7 @@ class Istiod:
                 f"--ctrlz_address={self._address}",
                 "--ctrlz_port=9876",
                 "--clusterID=Kubernetes",
+                "--shutdownDuration=1s",
             ],
             self.log,
             env={
