@@ -1,0 +1,324 @@
+"""The whole program under Pulumi's mocks: what is declared, in which order, and what is secret."""
+
+import json
+import runpy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import mocks
+from pulumi.runtime.proto import resource_pb2
+
+import cluster
+from cluster import ClusterError, Namespace, Observed
+from toolchain.providers.properties import Secret, decode, plain
+
+PROGRAM = Path(__file__).resolve().parents[2] / "__main__.py"
+DOMAIN = "apps.openshift.example.com"
+STACK = "organization/serverless-mesh/test"
+
+NAMESPACES = ["istio-system", "knative-eventing", "knative-serving"]
+OBJECTS = [
+    "basic",
+    "default-members",
+    "knative-eventing",
+    "knative-ingress-gateway",
+    "knative-local-gateway",
+    "knative-local-gateway-service",
+    "knative-serving",
+    "wildcard-certs",
+]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One resource as the engine sees it."""
+
+    urn: str
+    parent: str
+    dependencies: tuple[str, ...]
+    inputs: dict[str, Any]
+
+
+@dataclass
+class Declared:
+    """What the program registered, by type and logical name, and what it exports."""
+
+    resources: dict[tuple[str, str], Registered] = field(default_factory=dict)
+    exports: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def of(self, kind: str) -> dict[str, Registered]:
+        """Return the resources whose type ends so, by logical name."""
+        return {n: r for (t, n), r in self.resources.items() if t.endswith(f":{kind}")}
+
+    def one(self, kind: str, name: str) -> Registered:
+        return self.of(kind)[name]
+
+    def before(self, later: Registered) -> set[str]:
+        """Return the URNs of everything that is done before, over any number of steps."""
+        by_urn = {resource.urn: resource for resource in self.resources.values()}
+        children: dict[str, list[Registered]] = {}
+        for resource in self.resources.values():
+            children.setdefault(resource.parent, []).append(resource)
+        found: set[str] = set()
+        todo = [later]
+        while todo:
+            resource = todo.pop()
+            edges = list(resource.dependencies)
+            if resource.parent in by_urn:
+                # A child is registered only after what its component waits for.
+                edges += by_urn[resource.parent].dependencies
+            for urn in edges:
+                if urn in by_urn and urn not in found:
+                    found.add(urn)
+                    todo.append(by_urn[urn])
+                    todo.extend(children.get(urn, []))
+                    found.update(child.urn for child in children.get(urn, []))
+        return found
+
+
+class Providers(mocks.Mocks):
+    """Answers as the providers would: the inputs, and every output that the program reads."""
+
+    OUTPUTS: Mapping[str, dict[str, str]] = {
+        "tls:index/privateKey:PrivateKey": {"privateKeyPem": "A PRIVATE KEY"},
+        "tls:index/certRequest:CertRequest": {"certRequestPem": "A REQUEST"},
+        "tls:index/selfSignedCert:SelfSignedCert": {"certPem": "A CA"},
+        "tls:index/locallySignedCert:LocallySignedCert": {"certPem": "A CERTIFICATE"},
+        "random:index/randomUuid:RandomUuid": {"result": "some-uuid"},
+    }
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return f"{args.name}-id", {**args.inputs, **self.OUTPUTS.get(args.typ, {})}
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+        raise AssertionError(f"the program calls {args.token}")
+
+
+class Monitor(mocks.MockMonitor):
+    """Records each registration as it goes over the wire."""
+
+    def __init__(self, declared: Declared) -> None:
+        super().__init__(Providers())
+        self._declared = declared
+
+    def RegisterResource(self, request: Any) -> resource_pb2.RegisterResourceResponse:  # noqa: N802
+        answer = super().RegisterResource(request)
+        self._declared.resources[request.type, request.name] = Registered(
+            answer.urn, request.parent, tuple(request.dependencies), decode(request.object)
+        )
+        return answer
+
+
+Run = Callable[..., Declared]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run_program(
+        found: Observed | ClusterError | None = None, preview: bool = False, **config: str
+    ) -> Declared:
+        declared = Declared()
+        values = {f"serverless-mesh:{key}": text for key, text in config.items()}
+        monkeypatch.setenv("PULUMI_CONFIG", json.dumps(values))
+
+        def observe(*_: object) -> Observed:
+            if isinstance(found, ClusterError):
+                raise found
+            return found or Observed(apps_domain=DOMAIN)
+
+        monkeypatch.setattr(cluster, "observe", observe)
+        monkeypatch.setattr(pulumi.log, "warn", declared.warnings.append)
+        exports: dict[str, Any] = {}
+        monkeypatch.setattr(pulumi, "export", exports.__setitem__)
+        mocks.set_mocks(
+            Providers(),
+            project="serverless-mesh",
+            stack="test",
+            preview=preview,
+            monitor=Monitor(declared),
+            organization="organization",
+        )
+
+        @pulumi.runtime.test
+        def program() -> pulumi.Output[None]:
+            runpy.run_path(str(PROGRAM), run_name="__main__")
+            return pulumi.Output.all(**exports).apply(declared.exports.update)
+
+        program()
+        return declared
+
+    return run_program
+
+
+def test_every_documented_object_is_declared(run: Run) -> None:
+    declared = run()
+    kubernetes = [n for (t, n) in declared.resources if t.startswith("kubernetes:")]
+    assert sorted(kubernetes) == sorted([*NAMESPACES, *OBJECTS])
+
+
+def test_names_are_the_documented_ones(run: Run) -> None:
+    for (token, _), resource in run().resources.items():
+        if token.startswith("kubernetes:"):
+            assert resource.inputs["metadata"]["name"] in {
+                *NAMESPACES,
+                *OBJECTS,
+                "default",
+            }
+
+
+def test_the_order_is_explicit(run: Run) -> None:
+    declared = run()
+    chain = [
+        declared.one("LocallySignedCert", "wildcard-certificate"),
+        declared.one("Secret", "wildcard-certs"),
+        declared.one("ServiceMeshControlPlane", "basic"),
+        declared.one("ServiceMeshMemberRoll", "default-members"),
+        declared.one("Gateway", "knative-ingress-gateway"),
+        declared.one("KnativeServing", "knative-serving"),
+        declared.one("KnativeEventing", "knative-eventing"),
+    ]
+    for index, later in enumerate(chain):
+        before = declared.before(later)
+        assert {earlier.urn for earlier in chain[:index]} <= before, later.urn
+        assert not {same.urn for same in chain[index:]} & before, later.urn
+
+
+def test_namespaces_come_before_everything_in_them(run: Run) -> None:
+    declared = run()
+    namespaces = declared.of("Namespace")
+    for (token, _), resource in declared.resources.items():
+        if token.startswith("kubernetes:") and "namespace" in resource.inputs["metadata"]:
+            namespace = namespaces[resource.inputs["metadata"]["namespace"]]
+            assert namespace.urn in declared.before(resource), resource.urn
+
+
+def test_both_gateways_and_the_service_come_before_serving(run: Run) -> None:
+    declared = run()
+    before = declared.before(declared.one("KnativeServing", "knative-serving"))
+    gateways = [*declared.of("Gateway").values(), *declared.of("Service").values()]
+    assert len(gateways) == 3
+    assert {gateway.urn for gateway in gateways} <= before
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("ServiceMeshControlPlane", "basic"),
+        ("ServiceMeshMemberRoll", "default-members"),
+        ("KnativeServing", "knative-serving"),
+        ("KnativeEventing", "knative-eventing"),
+    ],
+)
+def test_readiness_is_awaited_within_the_time_limit(run: Run, kind: str, name: str) -> None:
+    declared = run(readyTimeoutSeconds="77")
+    annotations = declared.one(kind, name).inputs["metadata"]["annotations"]
+    assert annotations["pulumi.com/waitFor"] == "condition=Ready"
+    assert annotations["pulumi.com/timeoutSeconds"] == "77"
+
+
+def test_keys_are_secret_wherever_they_go(run: Run) -> None:
+    declared = run()
+
+    def plaintext(value: Any) -> bool:
+        if isinstance(value, dict):
+            return any(map(plaintext, value.values()))
+        if isinstance(value, list):
+            return any(map(plaintext, value))
+        return isinstance(value, str) and ("PRIVATE KEY" in value or "QSBQUklWQVRFIEtFWQ" in value)
+
+    assert not [r.urn for r in declared.resources.values() if plaintext(r.inputs)]
+    assert isinstance(
+        declared.one("Secret", "wildcard-certs").inputs["data"], Secret
+    ) or isinstance(declared.one("Secret", "wildcard-certs").inputs["data"]["tls.key"], Secret)
+    assert not plaintext(declared.exports)
+
+
+def test_the_secret_holds_the_certificate_and_its_key(run: Run) -> None:
+    secret = run().one("Secret", "wildcard-certs").inputs
+    assert secret["type"] == "kubernetes.io/tls"
+    assert plain(secret["data"]) == {
+        "tls.crt": "QSBDRVJUSUZJQ0FURQ==",
+        "tls.key": "QSBQUklWQVRFIEtFWQ==",
+    }
+    labels = secret["metadata"]["labels"]
+    assert labels["networking.internal.knative.dev/certificate-uid"] == "some-uuid"
+
+
+def test_the_settings_reach_the_certificates(run: Run) -> None:
+    declared = run(
+        keyBits="4096",
+        caDays="20",
+        certificateDays="10",
+        earlyRenewalHours="24",
+        organization="ACME",
+        caCommonName="acme.example",
+        subjectAltNames='["shop.acme.example"]',
+    )
+    assert {key.inputs["rsaBits"] for key in declared.of("PrivateKey").values()} == {4096}
+    authority = declared.one("SelfSignedCert", "certificate-authority").inputs
+    assert authority["subject"] == {"organization": "ACME", "commonName": "acme.example"}
+    assert (authority["validityPeriodHours"], authority["earlyRenewalHours"]) == (480, 24)
+    assert authority["isCaCertificate"] is True
+    request = declared.one("CertRequest", "wildcard-certificate-request").inputs
+    assert request["subject"] == {"organization": "ACME", "commonName": f"*.{DOMAIN}"}
+    assert request["dnsNames"] == [f"*.{DOMAIN}", "shop.acme.example"]
+    certificate = declared.one("LocallySignedCert", "wildcard-certificate").inputs
+    assert (certificate["validityPeriodHours"], certificate["earlyRenewalHours"]) == (240, 24)
+    assert "server_auth" in certificate["allowedUses"]
+
+
+def test_absent_namespaces_are_made_and_marked(run: Run) -> None:
+    declared = run(projects='["shop"]')
+    made = declared.of("Namespace")
+    assert sorted(made) == [*NAMESPACES, "shop"]
+    for namespace in made.values():
+        annotations = namespace.inputs["metadata"]["annotations"]
+        assert annotations["serverless-mesh/made-by"] == STACK
+
+
+def test_present_namespaces_are_adopted_and_own_ones_stay_declared(run: Run) -> None:
+    present = {
+        "istio-system": Namespace(),
+        "knative-serving": Namespace(made_by=STACK),
+        "shop": Namespace(made_by="organization/serverless-mesh/other"),
+    }
+    declared = run(Observed(present, DOMAIN), projects='["shop"]')
+    assert sorted(declared.of("Namespace")) == ["knative-eventing", "knative-serving"]
+
+
+def test_a_namespace_on_its_way_out_is_an_error(run: Run) -> None:
+    with pytest.raises(pulumi.RunError, match="knative-serving is being deleted"):
+        run(Observed({"knative-serving": Namespace(terminating=True)}, DOMAIN))
+
+
+def test_a_preview_does_without_a_cluster(run: Run) -> None:
+    declared = run(ClusterError("the cluster does not answer"), preview=True, appsDomain=DOMAIN)
+    assert sorted(declared.of("Namespace")) == NAMESPACES
+    assert "the cluster does not answer" in declared.warnings[0]
+
+
+def test_an_update_does_not(run: Run) -> None:
+    with pytest.raises(pulumi.RunError, match="the cluster does not answer"):
+        run(ClusterError("the cluster does not answer"), appsDomain=DOMAIN)
+
+
+def test_bad_settings_stop_the_program_before_anything_is_declared(run: Run) -> None:
+    with pytest.raises(pulumi.RunError) as caught:
+        run(keyBits="1", meshNamespace="No")
+    assert "Pulumi.test.yaml: 2 errors" in str(caught.value)
+
+
+def test_the_exports(run: Run) -> None:
+    declared = run(projects='["shop"]', meshNamespace="mesh")
+    assert declared.exports == {
+        "appsDomain": DOMAIN,
+        "caCertificatePem": "A CA",
+        "wildcardSecret": "mesh/wildcard-certs",
+        "controlPlane": "mesh/basic",
+        "members": ["knative-serving", "knative-eventing", "shop"],
+    }
