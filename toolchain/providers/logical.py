@@ -174,12 +174,13 @@ class LogicalProvider(Provider):
         """Compare the inputs, defaults included; replace also what is outdated."""
         del identity
         kind = self._kind(resource)
+        # A state of an older plugin may lack what has a default now.
         before = {**_complete(kind, old_inputs), **plain(old)}
         after = _complete(kind, new)
         changed: dict[str, str] = {}
         for name, spec in kind.inputs.items():
             was, will = _comparable(before.get(name)), _comparable(after.get(name))
-            if spec.change != "nothing" and (was != will or has_unknowns(will)):
+            if spec.change != "nothing" and was != will:
                 changed[name] = "add" if was is None else "delete" if will is None else "update"
         replaces = [name for name in changed if kind.inputs[name].change == "replace"]
         if kind.outdated({**before, **after}):
@@ -227,11 +228,7 @@ class LogicalProvider(Provider):
             identity, found = kind.imported(given)
         except ValueError as error:
             raise PluginError(f"{resource.type} can't be imported: {error}") from None
-        inputs = {
-            name: found[name]
-            for name, spec in kind.inputs.items()
-            if name in found and found[name] != spec.default
-        }
+        inputs = {name: found[name] for name in kind.inputs if name in found}
         outputs = {name: found[name] for name in kind.outputs}
         return identity, {"__defaults": [], **inputs}, _state(kind, inputs, outputs, identity)
 
