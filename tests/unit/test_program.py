@@ -107,7 +107,7 @@ class Monitor(mocks.MockMonitor):
         self._declared = declared
 
     def RegisterResource(self, request: Any) -> resource_pb2.RegisterResourceResponse:  # noqa: N802
-        answer: resource_pb2.RegisterResourceResponse = super().RegisterResource(request)
+        answer: resource_pb2.RegisterResourceResponse = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         self._declared.resources[request.type, request.name] = Registered(
             answer.urn, request.parent, tuple(request.dependencies), decode(request.object)
         )
