@@ -1,0 +1,72 @@
+"""`serverless-mesh verify` against real traffic: it names the link that is really broken."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.verification import Check, Link, Target, verify
+from mesh.conftest import Keep
+from mesh.installation import GREETING, Installation
+from mesh.issuer import Issuer
+from toolchain.mesh.router import Address
+
+pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
+
+
+def checks(
+    installation: Installation,
+    *,
+    url: str | None = None,
+    root: Path | None = None,
+    through: Address | None = None,
+) -> list[Check]:
+    return verify(
+        Target(
+            url=url or installation.url,
+            ca_pem=(root or installation.root).read_text("utf-8"),
+            connect=through or ("127.0.0.1", installation.mesh.services.router.port),
+            body=GREETING,
+        )
+    )
+
+
+def test_every_link_holds(installation: Installation) -> None:
+    found = checks(installation)
+    assert [check.link for check in found if check.holds] == list(Link), found
+
+
+def test_another_authority_is_a_broken_certificate(
+    installation: Installation, tmp_path: Path
+) -> None:
+    last = checks(installation, root=Issuer(tmp_path, "other").root)[-1]
+    assert (last.link, last.holds) == (Link.CERTIFICATE, False), last
+
+
+def test_a_host_that_nobody_serves_is_a_broken_gateway(installation: Installation) -> None:
+    url = f"https://nobody-default.{installation.domain}"
+    last = checks(installation, url=url, through=installation.gateway)[-1]
+    assert (last.link, last.holds) == (Link.GATEWAY, False), last
+
+
+def test_a_missing_secret_is_a_broken_gateway(installation: Installation, keep: Keep) -> None:
+    settings = installation.settings
+    secret = keep("v1", "Secret", settings.wildcard_secret, settings.mesh_namespace)
+    installation.mesh.objects.delete(secret)
+    # The running gateway keeps what it has; the next one has nothing and takes no connection.
+    installation.control_plane.gateway.stop()
+    installation.until(
+        lambda: installation.control_plane.gateway.admin("/ready").strip() == "LIVE",
+        "the next gateway",
+    )
+    last = checks(installation)[-1]
+    assert (last.link, last.holds) == (Link.GATEWAY, False), last
+
+
+def test_a_pod_that_is_gone_is_no_broken_certificate(installation: Installation) -> None:
+    assert installation.pod.sidecar is not None
+    installation.pod.sidecar.stop()
+    last = checks(installation)[-1]
+    assert last.link in {Link.GATEWAY, Link.SERVICE}
+    assert not last.holds
+    assert "503" in last.found
+    installation.until(installation.answers, "the next sidecar answers")
