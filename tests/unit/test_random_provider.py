@@ -33,7 +33,7 @@ NAMES = (
 )
 GIVEN: dict[str, dict[str, Any]] = {
     "RandomBytes": {"length": 16},
-    "RandomId": {"byteLength": 8, "prefix": "a-"},
+    "RandomId": {"byteLength": 8, "prefix": "a,b-"},
     "RandomInteger": {"min": -3, "max": 10},
     "RandomPassword": {"length": 20, "minSpecial": 3},
     "RandomShuffle": {"inputs": ["a", "b", "c"], "resultCount": 7},
@@ -387,7 +387,7 @@ def test_what_was_made_can_be_imported(name: str) -> None:
     given_inputs = {"length": 20} if name in ("RandomPassword", "RandomString") else GIVEN[name]
     identity, inputs, state = create(name, **given_inputs)
     handle = {
-        "RandomId": f"a-,{identity}",
+        "RandomId": f"a,b-,{identity}",
         "RandomInteger": f"{identity},-3,10",
         "RandomPassword": plain(state.get("result")),
     }.get(name, identity)
