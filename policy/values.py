@@ -12,6 +12,12 @@ _PRIVATE: Final = re.compile(r"PRIVATE KEY")
 class Unknown:
     """A value that only the update will tell; it stands for a whole subtree, too."""
 
+    def __copy__(self) -> "Unknown":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Unknown":
+        return self
+
     def __repr__(self) -> str:
         return "unknown until update"
 
@@ -110,3 +116,18 @@ def show(value: Any) -> str:
     if _PRIVATE.search(line):
         return "a private key"
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def changed(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Return a copy of a body with another value at `path`; mappings on the way are made."""
+    key, *rest = path
+    below = mapping(body.get(key))
+    return {**body, key: changed(below, tuple(rest), value) if rest else value}
+
+
+def settable(body: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    """Tell whether `changed` would overwrite nothing on its way that is unknown or no mapping."""
+    return all(
+        value is None or isinstance(value, Mapping)
+        for value in (at(body, *path[:end]) for end in range(1, len(path)))
+    )

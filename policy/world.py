@@ -64,10 +64,10 @@ class Object:
         return mapping(self.get("metadata", "annotations"))
 
     def breaks(
-        self, path: str, found: str, needed: str, related: Iterable["Object"] = ()
+        self, path: str, found: str, needed: str, related: tuple[Ref, ...] = ()
     ) -> Violation:
         """Return the violation of a rule by this object."""
-        return Violation(self.ref, path, found, needed, tuple(other.ref for other in related))
+        return Violation(self.ref, path, found, needed, related)
 
     def unknown(self, path: str) -> Undetermined:
         """Return the finding that the value at `path` is not known until the update."""
