@@ -1,10 +1,34 @@
 """What the Knative custom resources say."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
-from policy.values import UNKNOWN, at, items, mapping, text
-from policy.world import Object
+from policy.names import SERVING
+from policy.values import UNKNOWN, at, items, mapping, text, truth
+from policy.world import Object, World
+
+INJECT: Final = "sidecar.istio.io/inject"
+REWRITE_PROBES: Final = "sidecar.istio.io/rewriteAppHTTPProbers"
+ISTIO_ENABLED: Final = ("spec", "ingress", "istio", "enabled")
+
+
+def is_integrated(world: World) -> bool:
+    """Tell whether a KnativeServing is here that has the Istio integration switched on."""
+    return any(truth(item.get(*ISTIO_ENABLED)) for item in world.objects(SERVING))
+
+
+def lacking(metadata: Any) -> Iterator[tuple[str, Any]]:
+    """List what sidecar injection lacks in an object's annotations and labels, with what is there.
+
+    A label takes precedence over an annotation. UNKNOWN is given where it can't be told.
+    """
+    labels, annotations = at(metadata, "labels"), at(metadata, "annotations")
+    injected = at(labels, INJECT)
+    if injected is None:
+        injected = at(annotations, INJECT)
+    for key, value in ((INJECT, injected), (REWRITE_PROBES, at(annotations, REWRITE_PROBES))):
+        if value is UNKNOWN or not truth(value):
+            yield key, value
 
 
 def config(resource: Object, name: str) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from policy.world import World
@@ -88,7 +88,7 @@ class Undetermined:
 
 
 Finding = Violation | Undetermined
-UNTIL_UPDATE = "unknown until update"
+UNTIL_UPDATE: Final = "unknown until update"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from policy.model import Finding, Kind, Ref, Undetermined, Violation
+from policy.model import UNTIL_UPDATE, Finding, Kind, Ref, Undetermined, Violation
 from policy.values import UNKNOWN, at, items, mapping, show, text
 
 if TYPE_CHECKING:
@@ -28,10 +28,14 @@ CLUSTER_SCOPED: Final = frozenset(
 
 
 class Given(NamedTuple):
-    """An object as it came in, with where it came from (see `Ref.source`)."""
+    """An object as it came in, with where it came from (see `Ref.source`).
+
+    In a `secret` one, some value is a secret in the stack: findings show no value of it.
+    """
 
     body: Any
     source: str = ""
+    secret: bool = False
 
 
 class Malformed(NamedTuple):
@@ -48,6 +52,7 @@ class Object:
     ref: Ref
     body: Mapping[str, Any]
     declared: bool = False
+    secret: bool = False
 
     def get(self, *path: str) -> Any:
         """Return the value at `path`: None where there is none, UNKNOWN where not known."""
@@ -67,11 +72,17 @@ class Object:
         self, path: str, found: str, needed: str, related: tuple[Ref, ...] = ()
     ) -> Violation:
         """Return the violation of a rule by this object."""
-        return Violation(self.ref, path, found, needed, related)
+        # Rules quote no value out of a Secret, so their own words about it may show.
+        hidden = self.secret and self.ref.kind != Kind("", "Secret")
+        return Violation(self.ref, path, "a secret value" if hidden else found, needed, related)
 
     def unknown(self, path: str) -> Undetermined:
         """Return the finding that the value at `path` is not known until the update."""
-        return Undetermined(self.ref, path, "unknown until update")
+        return Undetermined(self.ref, path, UNTIL_UPDATE)
+
+    def unsure(self, path: str, why: str) -> Undetermined:
+        """Return the finding that the value at `path` can't be judged by what is here."""
+        return Undetermined(self.ref, path, why)
 
 
 class StackResource(NamedTuple):
@@ -126,7 +137,8 @@ class World:
         for item in _objects(patches, True, malformed):
             below = after.get(item.ref)
             body = _merged(below.body, item.body) if below else item.body
-            after[item.ref] = Object(item.ref, body, True)
+            secret = item.secret or (below is not None and below.secret)
+            after[item.ref] = Object(item.ref, body, True, secret)
         for item in _objects(declared, True, malformed):
             after.pop(item.ref, None)
             after[item.ref] = item
@@ -223,18 +235,18 @@ def ref_of(body: Mapping[str, Any], source: str = "") -> Ref:
 def _objects(
     given: Iterable[Given], declared: bool, malformed: list[Malformed]
 ) -> Iterator[Object]:
-    for body, source in given:
+    for body, source, secret in given:
         if not isinstance(body, Mapping):
             malformed.append(Malformed(source, f"takes an object, found {show(body)}"))
         elif not text(body.get("apiVersion")) or not text(body.get("kind")):
             malformed.append(Malformed(source, "takes an object with apiVersion and kind"))
         elif text(body.get("kind")).endswith("List") and "items" in body:
-            inner = (Given(_item(body, item), source) for item in items(body["items"]))
+            inner = (Given(_item(body, item), source, secret) for item in items(body["items"]))
             yield from _objects(inner, declared, malformed)
         elif (problem := _nameless(body.get("metadata"))) is not None:
             malformed.append(Malformed(source, f"{text(body['kind'])}: {problem}"))
         else:
-            yield Object(ref_of(body, source), body, declared)
+            yield Object(ref_of(body, source), body, declared, secret)
 
 
 def _nameless(metadata: Any) -> str | None:

@@ -38,9 +38,8 @@ def check(world: World) -> Iterator[Finding]:
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
     """Set the documented duration where none is, or a shorter one."""
     value = at(body, *DRAIN)
-    if (value is not None and (lasts := seconds(text(value))) is None) or value is UNKNOWN:
-        return None
-    if (value is not None and lasts > _GRACE) or not is_serverless_plane(body, world):
+    lasts = 0.0 if value is None else seconds(text(value))
+    if lasts is None or lasts > _GRACE or not is_serverless_plane(body, world):
         return None
     return with_value(body, DRAIN, _DOCUMENTED)
 

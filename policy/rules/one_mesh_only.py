@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from policy.mesh import Mesh
-from policy.model import Finding, Ref, Rule, Severity
+from policy.model import Finding, Ref, Rule, Severity, Violation
 from policy.names import (
     ASSUMPTIONS,
     EVENTING_NAMESPACE,
@@ -80,18 +80,19 @@ def _place(mesh: Mesh, namespace: str) -> Ref:
     for item in mesh.memberships:
         if item.ref.namespace == namespace:
             return item.ref
-    for item in (*mesh.rolls, mesh.control_plane):
-        if item is not None:
-            return item.ref
+    if mesh.rolls:
+        return mesh.rolls[0].ref
+    if mesh.control_plane is not None:
+        return mesh.control_plane.ref
     return Ref(SERVING, SERVING_NAMESPACE, SERVING_NAMESPACE)
 
 
 def _violation(
     world: World, ref: Ref, found: str, needed: str, related: tuple[Ref, ...]
 ) -> Finding:
-    item = world.by_key[ref]
-    path = "spec.members" if item.get("spec", "members") is not None else ""
-    return item.breaks(path, found, needed, related)
+    item = world.by_key.get(ref)
+    named = item is not None and item.get("spec", "members") is not None
+    return Violation(ref, "spec.members" if named else "", found, needed, related)
 
 
 RULE = Rule(

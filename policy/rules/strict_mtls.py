@@ -11,7 +11,7 @@ from policy.control_plane import (
     with_value,
 )
 from policy.mesh import Mesh, unplaced
-from policy.model import Finding, Rule, Severity
+from policy.model import Finding, Rule, Severity, Undetermined
 from policy.names import (
     MESH_KINDS,
     MESH_SECTION,
@@ -37,16 +37,12 @@ def check(world: World) -> Iterator[Finding]:
             yield from _mesh_wide(world, mesh, plane)
         else:
             yield from _control_plane(plane)
-    mesh = world.serverless_mesh
+    own = world.serverless_mesh
     for item in world.objects(PEER_AUTHENTICATION):
-        if mesh is None:
-            inside: bool | None = not world.meshes
-        else:
-            inside = mesh.reads(item.ref.namespace)
-        if inside is not False:
-            for finding in _authentication(item, mesh):
-                certain = inside or not hasattr(finding, "found")
-                yield finding if certain else item.unknown("metadata.namespace")
+        inside = own.reads(item.ref.namespace) if own else not world.meshes
+        for finding in _authentication(item, own) if inside is not False else ():
+            sure = inside or isinstance(finding, Undetermined)
+            yield finding if sure else item.unknown("metadata.namespace")
 
 
 def _control_plane(plane: Object) -> Iterator[Finding]:

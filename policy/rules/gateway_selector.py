@@ -1,0 +1,104 @@
+"""The control plane's label and the selectors of Knative's Gateways agree."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from policy.control_plane import is_serverless_plane, with_value
+from policy.knative import is_integrated
+from policy.mesh import Mesh, knative_gateway, unplaced
+from policy.model import Finding, Rule, Severity
+from policy.names import (
+    DEFAULT_INGRESS_LABELS,
+    GATEWAY,
+    GATEWAY_SELECTOR,
+    KNATIVE_GATEWAYS,
+    MESH_KINDS,
+    MESH_SECTION,
+    SERVING_NAMESPACE,
+)
+from policy.selectors import Labels, labels, written
+from policy.values import at, mapping, show
+from policy.world import Object, World
+
+_LABELS: Final = ("spec", "gateways", "ingress", "service", "metadata", "labels")
+_WANTED: Final = frozenset(GATEWAY_SELECTOR.items())
+_DEFAULTS: Final = frozenset(DEFAULT_INGRESS_LABELS.items())
+
+
+def check(world: World) -> Iterator[Finding]:
+    """Judge the ingress gateway's label in the control plane and both Gateways' selectors."""
+    yield from unplaced(world)
+    mesh = world.serverless_mesh
+    if mesh is not None and mesh.control_plane is not None and not mesh.newer:
+        own = labels(mesh.control_plane.get(*_LABELS))
+        if own is None:
+            yield mesh.control_plane.unknown(".".join(_LABELS))
+        elif not own - _DEFAULTS:
+            found = show(mesh.control_plane.get(*_LABELS))
+            yield mesh.control_plane.breaks(".".join(_LABELS), found, f"{written(_WANTED)}")
+    for name in KNATIVE_GATEWAYS:
+        gateway = knative_gateway(world, name)
+        if gateway is not None:
+            yield from _gateway(gateway, mesh)
+        elif is_integrated(world):
+            needed = "Knative's Gateway, for the traffic that Knative Services get"
+            yield from world.missing(GATEWAY, SERVING_NAMESPACE, name, needed)
+
+
+def _gateway(gateway: Object, mesh: Mesh | None) -> Iterator[Finding]:
+    found = gateway.get("spec", "selector")
+    selector = labels(found)
+    if selector is None:
+        yield gateway.unknown("spec.selector")
+        return
+    wanted = _wanted(mesh)
+    if wanted is None:
+        return
+    seen = mesh is not None and mesh.control_plane is not None
+    specific = selector - _DEFAULTS
+    carried = wanted | _DEFAULTS
+    if len(selector) != len(mapping(found)) or not specific or (seen and not selector <= carried):
+        yield gateway.breaks("spec.selector", show(found), written(wanted))
+    elif not seen and not selector <= carried:
+        yield gateway.unsure(
+            "spec.selector",
+            f"selects {written(selector)}; the control plane, which would tell, is not here",
+        )
+
+
+def _wanted(mesh: Mesh | None) -> Labels | None:
+    """Return what the control plane labels the gateway with, beyond the defaults."""
+    if mesh is None or mesh.control_plane is None:
+        return _WANTED
+    if mesh.newer:
+        carried = mesh.ingress.labels
+        return None if carried is None else carried
+    own = labels(mesh.control_plane.get(*_LABELS))
+    return None if own is None else (own - _DEFAULTS) or _WANTED
+
+
+def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
+    """Add the documented label to a control plane without one."""
+    own = labels(at(body, *_LABELS))
+    if own is None or own - _DEFAULTS or not is_serverless_plane(body, world):
+        return None
+    return with_value(body, _LABELS, {**mapping(at(body, *_LABELS)), **GATEWAY_SELECTOR})
+
+
+RULE = Rule(
+    id="gateway-selector",
+    title="The control plane's label and both Gateways' selectors agree",
+    severity=Severity.ERROR,
+    why=(
+        "The Gateways reach the ingress gateway by a label of its own. Without the label they "
+        "configure nothing; with a shared one they meet other teams' Gateways."
+    ),
+    remedy=(
+        "Set the label knative: ingressgateway on the ingress gateway's Service in the control "
+        "plane, and the same as the selector of both Gateways."
+    ),
+    section=MESH_SECTION,
+    kinds=MESH_KINDS | {GATEWAY},
+    check=check,
+    remediate=remediate,
+)

@@ -1,0 +1,65 @@
+"""No private key stands in plaintext, in a stack's state or in a ConfigMap."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from policy.credentials import decoded
+from policy.model import Finding, Kind, Ref, Rule, Severity, Undetermined, Violation
+from policy.names import CERTIFICATE_SECTION, CONFIG_MAP
+from policy.values import UNKNOWN, walk
+from policy.world import StackResource, World
+
+_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+_CODED: Final = "LS0tLS1CRUdJTi"
+"""`-----BEGIN` in base64."""
+_KEY_NAME: Final = re.compile(r"(?i)private_?key(_?pem)?(_?openssh|_?pkcs8)?$")
+
+
+def check(world: World) -> Iterator[Finding]:
+    """Judge the properties of the stack's resources, and the ConfigMaps that are here."""
+    for resource in world.stack:
+        yield from _resource(resource)
+    for item in world.objects(CONFIG_MAP):
+        for path, value in walk(item.body):
+            if _is_key(value):
+                yield item.breaks(path, "a private key in plaintext", "a Secret for it")
+
+
+def _resource(resource: StackResource) -> Iterator[Finding]:
+    ref = Ref(Kind("", resource.type), "", resource.urn.rpartition("::")[2], source=resource.urn)
+    for path, value in walk(resource.properties):
+        if value is UNKNOWN and _KEY_NAME.search(path):
+            yield Undetermined(ref, path, "unknown until update")
+        elif _is_key(value):
+            found = "a private key in plaintext"
+            yield Violation(ref, path, found, "a secret: pulumi.Output.secret, or config --secret")
+
+
+def _is_key(value: Any) -> bool:
+    # A value that Pulumi holds as a secret is no text here.
+    if not isinstance(value, str):
+        return False
+    if _PEM.search(value):
+        return True
+    start = value.find(_CODED)
+    return start >= 0 and bool(_PEM.search(decoded(value[start : start + 64])))
+
+
+RULE = Rule(
+    id="no-plaintext-keys",
+    title="No private key stands in plaintext",
+    severity=Severity.ERROR,
+    why=(
+        "A stack's state, its previews and its ConfigMaps are read by many. Whoever reads the key "
+        "can play the ingress gateway, or, with the authority's, anybody."
+    ),
+    remedy=(
+        "Mark the value as a secret in the program, set it with `pulumi config set --secret`, or "
+        "keep it in a Kubernetes Secret. Then replace the key: the old one has been seen."
+    ),
+    section=CERTIFICATE_SECTION,
+    kinds=frozenset(),
+    check=check,
+    harmful=True,
+)
