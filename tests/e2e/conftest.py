@@ -2,19 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-from harness import PulumiStack, make_stack, playing_operators
+from harness import PulumiStack, StackFactory, make_stack, playing_operators
 from toolchain.cluster import Cluster
 from toolchain.paths import BIN
-
-
-class StackFactory(Protocol):
-    """Makes a stack of the program text given, or of this project's own program."""
-
-    def __call__(self, program: str | None = None, name: str = "test") -> PulumiStack: ...
 
 
 @pytest.fixture(scope="session")

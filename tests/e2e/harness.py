@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from toolchain import processes
 from toolchain.cluster import Cluster
@@ -109,6 +109,12 @@ class PulumiStack:
     def resources(self) -> list[dict[str, Any]]:
         exported = json.loads(self.succeed("stack", "export"))
         return list(exported["deployment"].get("resources", []))
+
+
+class StackFactory(Protocol):
+    """Makes a stack of the program text given, or of this project's own program."""
+
+    def __call__(self, program: str | None = None, name: str = "test") -> PulumiStack: ...
 
 
 @contextmanager
