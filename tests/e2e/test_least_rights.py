@@ -1,0 +1,48 @@
+"""`deploy/rbac.yaml` is enough for the program, and little enough to be worth something."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from kubernetes import client, config
+
+from harness import make_stack, playing_operators
+from toolchain.cluster import Cluster
+from toolchain.paths import ROOT
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Cluster]:
+    with Cluster(tmp_path / "cluster") as cluster, playing_operators(cluster):
+        yield cluster
+
+
+def test_the_program_runs_with_the_least_rights(own: Cluster, tmp_path: Path) -> None:
+    with own.client() as api:
+        rbac = client.RbacAuthorizationV1Api(api)
+        role, binding = yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text("utf-8"))
+        rbac.create_cluster_role(role)
+        rbac.create_cluster_role_binding(binding)
+    kubeconfig = own.kubeconfig_for("pulumi")
+    stack = make_stack(tmp_path / "stack", kubeconfig)
+    stack.configure(projects=["shop"])
+    stack.up()
+    stack.configure(projects=["bank"], keyBits=3072)
+    stack.up("--refresh")
+    stack.destroy()
+    configuration = client.Configuration()
+    config.load_kube_config(str(kubeconfig), client_configuration=configuration)
+    with client.ApiClient(configuration) as api, pytest.raises(client.ApiException) as caught:
+        client.CoreV1Api(api).list_secret_for_all_namespaces()
+    assert caught.value.status == 403
+
+
+def test_a_user_without_rights_is_told_which_role_is_needed(own: Cluster, tmp_path: Path) -> None:
+    stack = make_stack(tmp_path / "stack", own.kubeconfig_for("nobody"))
+    said = stack.fail("up", "--yes", "--skip-preview")
+    assert "403" in said
+    assert "deploy/rbac.yaml" in said
+    assert not [resource for resource in stack.resources() if resource["custom"]]
