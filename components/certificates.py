@@ -13,6 +13,7 @@ from pulumi_kubernetes.core import v1
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_random import RandomUuid
 
+from components.children import child_options
 from components.names import CERTIFICATE_UID, OWNED
 from settings import Settings
 
@@ -66,7 +67,7 @@ class CertificateAuthority(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:certificates:CertificateAuthority", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child = child_options(self, opts)
         key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=settings.key_bits, opts=child)
         certificate = tls.SelfSignedCert(
             name,
@@ -102,7 +103,7 @@ class WildcardCertificate(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:certificates:WildcardCertificate", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child = child_options(self, opts)
         key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=settings.key_bits, opts=child)
         request = tls.CertRequest(
             f"{name}-request",

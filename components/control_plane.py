@@ -4,6 +4,7 @@ from typing import Any
 
 import pulumi
 
+from components.children import child_options
 from components.custom_resource import Manifest, declare, ready
 from components.names import GATEWAY_SELECTOR
 from settings import Settings
@@ -44,5 +45,5 @@ class ServiceMeshControlPlane(pulumi.ComponentResource):
     ) -> None:
         super().__init__("serverlessmesh:control_plane:ServiceMeshControlPlane", name, None, opts)
         manifest = ready(control_plane(settings), settings.ready_timeout_seconds)
-        declare(settings.control_plane_name, manifest, pulumi.ResourceOptions(parent=self))
+        declare(settings.control_plane_name, manifest, child_options(self, opts))
         self.register_outputs({})

@@ -4,6 +4,7 @@ from typing import Final
 
 import pulumi
 
+from components.children import child_options
 from components.custom_resource import Manifest, declare, ready
 from components.names import EVENTING_NAMESPACE
 from components.sidecars import workloads
@@ -38,5 +39,5 @@ class KnativeEventing(pulumi.ComponentResource):
     ) -> None:
         super().__init__("serverlessmesh:eventing:KnativeEventing", name, None, opts)
         manifest = ready(eventing(), settings.ready_timeout_seconds)
-        declare("knative-eventing", manifest, pulumi.ResourceOptions(parent=self))
+        declare("knative-eventing", manifest, child_options(self, opts))
         self.register_outputs({})

@@ -9,6 +9,7 @@ import pulumi
 from pulumi_kubernetes.core import v1
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from components.children import child_options
 from components.custom_resource import Manifest, declare
 from components.names import (
     GATEWAY_SELECTOR,
@@ -98,7 +99,7 @@ class Gateways(pulumi.ComponentResource):
         self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("serverlessmesh:gateways:Gateways", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child = child_options(self, opts)
         declare(INGRESS_GATEWAY, ingress_gateway(settings), child)
         declare(LOCAL_GATEWAY, local_gateway(), child)
         _service(f"{LOCAL_GATEWAY}-service", local_gateway_service(settings), child)

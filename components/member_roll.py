@@ -2,6 +2,7 @@
 
 import pulumi
 
+from components.children import child_options
 from components.custom_resource import Manifest, declare, ready
 from components.names import EVENTING_NAMESPACE, MEMBER_ROLL, SERVING_NAMESPACE
 from settings import Settings
@@ -30,5 +31,5 @@ class MemberRoll(pulumi.ComponentResource):
     ) -> None:
         super().__init__("serverlessmesh:member_roll:MemberRoll", name, None, opts)
         manifest = ready(member_roll(settings), settings.ready_timeout_seconds)
-        declare(f"{MEMBER_ROLL}-members", manifest, pulumi.ResourceOptions(parent=self))
+        declare(f"{MEMBER_ROLL}-members", manifest, child_options(self, opts))
         self.register_outputs({"members": members(settings)})

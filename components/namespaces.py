@@ -7,6 +7,7 @@ from pulumi_kubernetes.core import v1
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from cluster import MADE_BY, Namespace
+from components.children import child_options
 
 
 class NamespaceError(Exception):
@@ -45,7 +46,7 @@ class Namespaces(pulumi.ComponentResource):
             v1.Namespace(
                 namespace,
                 metadata=ObjectMetaArgs(name=namespace, annotations={MADE_BY: stack}),
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=child_options(self, opts),
             )
             for namespace in names
         ]

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import pulumi
 
+from components.children import child_options
 from components.custom_resource import Manifest, declare, ready
 from components.names import (
     DEFAULT_MESH_NAMESPACE,
@@ -56,5 +57,5 @@ class KnativeServing(pulumi.ComponentResource):
     ) -> None:
         super().__init__("serverlessmesh:serving:KnativeServing", name, None, opts)
         manifest = ready(serving(settings), settings.ready_timeout_seconds)
-        declare("knative-serving", manifest, pulumi.ResourceOptions(parent=self))
+        declare("knative-serving", manifest, child_options(self, opts))
         self.register_outputs({})

@@ -68,11 +68,7 @@ class Declared:
         todo = [later]
         while todo:
             resource = todo.pop()
-            edges = list(resource.dependencies)
-            if resource.parent in by_urn:
-                # A child is registered only after what its component waits for.
-                edges += by_urn[resource.parent].dependencies
-            for urn in edges:
+            for urn in resource.dependencies:
                 if urn in by_urn and urn not in found:
                     found.add(urn)
                     todo.append(by_urn[urn])
