@@ -1,0 +1,198 @@
+"""Reads the fixtures: a YAML file is a world and the findings expected of one rule in it.
+
+The first document says what is expected and what the world is like; the others are the declared
+objects. A line of `expect` is `<Kind> <namespace>/<name> <field>`, led by `unknown:` where the rule
+can't tell, and may be followed by ` -- ` and a part of what the finding says.
+
+Tags: `!unknown` is a value that only the update tells; `!secret` one that Pulumi holds as a secret;
+`!certificate` makes the data of a TLS secret, with keys and dates of this very run.
+"""
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from policy.model import Finding, Kind, Rule, Undetermined, judge
+from policy.values import UNKNOWN, Secret
+from policy.world import Given, StackResource, World, ref_of
+
+FIXTURES = Path(__file__).parent / "fixtures"
+NOW = datetime.now(UTC)
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+def _unknown(loader: _Loader, node: yaml.Node) -> Any:
+    return UNKNOWN
+
+
+def _secret(loader: _Loader, node: yaml.Node) -> Any:
+    assert isinstance(node, yaml.ScalarNode)
+    return Secret(loader.construct_scalar(node))
+
+
+def _certificate(loader: _Loader, node: yaml.Node) -> Any:
+    assert isinstance(node, yaml.MappingNode)
+    return tls_data(**loader.construct_mapping(node, deep=True))
+
+
+_Loader.add_constructor("!unknown", _unknown)
+_Loader.add_constructor("!certificate", _certificate)
+_Loader.add_constructor("!secret", _secret)
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+@cache
+def private_key(whose: str, bits: int, curve: bool) -> Key:
+    return ec.generate_private_key(ec.SECP256R1()) if curve else rsa.generate_private_key(65537, bits)
+
+
+def private_pem(key: Key) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def certificate(
+    subject: str, key: Key, issuer: str, issuer_key: Key, names: list[str], days: tuple[int, int], use: str
+) -> str:
+    def name(common_name: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name(subject))
+        .issuer_name(name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW + timedelta(days=days[0]))
+        .not_valid_after(NOW + timedelta(days=days[1]))
+    )
+    if names:
+        alternative = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
+        builder = builder.add_extension(alternative, critical=False)
+    uses = {
+        "server": ExtendedKeyUsageOID.SERVER_AUTH,
+        "client": ExtendedKeyUsageOID.CLIENT_AUTH,
+    }
+    if use in uses:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([uses[use]]), critical=False)
+    return (
+        builder.sign(issuer_key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+        .decode()
+    )
+
+
+def tls_data(
+    names: list[str] | None = None,
+    common_name: str = "*.apps.openshift.example.com",
+    start: int = -1,
+    end: int = 364,
+    bits: int = 2048,
+    curve: bool = False,
+    key: str = "own",
+    use: str = "server",
+    chain: str = "leaf",
+    authority: str = "",
+    encoded: bool = True,
+) -> dict[str, str]:
+    """Make `tls.crt` and `tls.key`.
+
+    `key: other` gives another certificate's key, `chain: full` adds the authority's certificate and
+    `chain: wrong` another one's; `authority: own` or `other` fills in `ca.crt`.
+    """
+    own = private_key("leaf", bits, curve)
+    root, other_root = private_key("root", 2048, False), private_key("other root", 2048, False)
+    always = (-2, 3650)
+    roots = {
+        "own": certificate("root", root, "root", root, [], always, ""),
+        "other": certificate("other", other_root, "other", other_root, [], always, ""),
+    }
+    leaf = certificate(common_name, own, "root", root, names or [], (start, end), use)
+    found = {
+        "tls.crt": leaf + {"leaf": "", "full": roots["own"], "wrong": roots["other"]}[chain],
+        "tls.key": private_pem(own if key == "own" else private_key("other", 2048, False)),
+    }
+    if authority:
+        found["ca.crt"] = roots[authority]
+    if not encoded:
+        return found
+    return {name: base64.b64encode(value.encode()).decode() for name, value in found.items()}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fixture: its world and what is expected of the rule."""
+
+    path: Path
+    expected: tuple[str, ...]
+    world: World
+
+    @property
+    def rule(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def good(self) -> bool:
+        return not self.expected
+
+
+def kind(written: str) -> Kind:
+    name, _, group = written.partition(".")
+    return Kind(group, name)
+
+
+def load(path: Path) -> Case:
+    header, *declared = yaml.load_all(path.read_text(), _Loader)  # noqa: S506
+    stack = [StackResource(each["urn"], each["type"], each["properties"]) for each in header.get("stack", [])]
+    world = World.of(
+        [Given(body, f"{path.name}#{index}") for index, body in enumerate(declared) if body],
+        [Given(body) for body in header.get("observed", [])],
+        patches=[Given(body) for body in header.get("patches", [])],
+        deleted=[ref_of(body) for body in header.get("deleted", [])],
+        unread={kind(name): why for name, why in header.get("unread", {}).items()},
+        complete=header.get("complete", False),
+        mesh=header.get("mesh"),
+        stack=stack,
+        now=NOW,
+    )
+    assert not world.malformed, world.malformed
+    return Case(path, tuple(header["expect"]), world)
+
+
+def summary(finding: Finding) -> str:
+    """Write a finding as `expect` does."""
+    doubt = "unknown: " if isinstance(finding, Undetermined) else ""
+    return f"{doubt}{finding.ref} {finding.field}".strip()
+
+
+def says(finding: Finding) -> str:
+    return finding.why if isinstance(finding, Undetermined) else f"{finding.found} | {finding.needed}"
+
+
+def findings(rule: Rule, world: World) -> list[Finding]:
+    return [judgement.finding for judgement in judge([rule], world)]
+
+
+def agrees(expected: str, finding: Finding) -> bool:
+    place, part = place_of(expected), expected.partition(" -- ")[2]
+    return summary(finding) == place and part in says(finding)
+
+
+
+def place_of(expected: str) -> str:
+    return expected.partition(" -- ")[0].strip()
