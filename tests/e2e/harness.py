@@ -75,16 +75,17 @@ class PulumiStack:
         return run.output
 
     def up(self, *arguments: str) -> str:
-        return self.succeed("up", "--yes", *arguments)
+        """Update at once; previews are asked for by name, since they take as long again."""
+        return self.succeed("up", "--yes", "--skip-preview", *arguments)
 
     def preview(self, *arguments: str) -> str:
         return self.succeed("preview", "--diff", *arguments)
 
     def refresh(self, *arguments: str) -> str:
-        return self.succeed("refresh", "--yes", "--diff", *arguments)
+        return self.succeed("refresh", "--yes", "--skip-preview", "--diff", *arguments)
 
     def destroy(self, *arguments: str) -> str:
-        return self.succeed("destroy", "--yes", *arguments)
+        return self.succeed("destroy", "--yes", "--skip-preview", *arguments)
 
     def configure(self, **values: object) -> None:
         """Set config values of the project; lists and mappings are written as structures."""

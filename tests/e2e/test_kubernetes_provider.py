@@ -140,13 +140,12 @@ def test_drift_is_shown_and_a_conflict_names_the_other_manager(
     stack = pulumi_stack(config_map("drift", {"a": "1"}))
     stack.up()
     edit(core, "drift", {"a": "changed"})
-    shown = stack.preview("--refresh")
-    assert "changed" in shown
-    stack.refresh()
-    said = stack.fail("up", "--yes")
-    assert 'conflict with "somebody"' in said
-    assert ".data.a" in said
-    assert "pulumi.com/patchForce" in said
+    shown = stack.fail("preview", "--diff", "--refresh")
+    assert '~ a: "1" => "changed"' in shown
+    for said in (shown, stack.fail("up", "--yes", "--refresh", "--skip-preview")):
+        assert 'conflict with "somebody"' in said
+        assert ".data.a" in said
+        assert "pulumi.com/patchForce" in said
     assert data_of(core, "drift") == {"a": "changed"}
     write(stack, config_map("drift", {"a": "1"}, patchForce="true"))
     stack.up()
@@ -294,7 +293,13 @@ def test_import_and_get(pulumi_stack: StackFactory, core: client.CoreV1Api) -> N
     other = pulumi_stack(HEAD)
     other.up()
     said = other.succeed(
-        "import", "--yes", "kubernetes:core/v1:ConfigMap", "cm", "default/there", "--protect=false"
+        "import",
+        "--yes",
+        "kubernetes:core/v1:ConfigMap",
+        "cm",
+        "default/there",
+        "--protect=false",
+        "--generate-code=false",
     )
     assert "1 imported" in said
     write(other, config_map("there", {"a": "1"}))

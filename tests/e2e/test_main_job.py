@@ -95,7 +95,8 @@ def deployed(
     cluster: Cluster, operators: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PulumiStack]:
     stack = our_stack(tmp_path_factory.mktemp("main-job"), cluster)
-    stack.up()
+    # As a user does it: a preview, then the update.
+    stack.succeed("up", "--yes")
     yield stack
     stack.destroy()
 

@@ -186,7 +186,7 @@ class LogicalProvider(Provider):
         if kind.outdated({**before, **after}):
             changed[kind.outdated_output] = "update"
             replaces.append(kind.outdated_output)
-        return Diff(changed, replaces)
+        return Diff(changed, replaces, of_state=[kind.outdated_output])
 
     def create(
         self, resource: Resource, inputs: dict[str, Any], *, preview: bool, timeout: float

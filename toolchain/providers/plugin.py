@@ -73,7 +73,11 @@ class Resource:
 
 @dataclass(frozen=True)
 class Failure:
-    """An input that can't be used."""
+    """An input that can't be used.
+
+    The engine prints the value of the input that `name` names, a secret one too: where that may
+    be, leave the name empty and put it into the reason.
+    """
 
     name: str
     reason: str
@@ -83,12 +87,14 @@ class Failure:
 class Diff:
     """How new inputs differ: `changed` maps property paths to "add", "delete" or "update".
 
-    `replaces` are those of the paths that ask for a new resource.
+    `replaces` are those of the paths that ask for a new resource; `of_state` those that are paths
+    of the state and not of the inputs.
     """
 
     changed: Mapping[str, str] = field(default_factory=dict)
     replaces: Sequence[str] = ()
     delete_before_replace: bool = False
+    of_state: Sequence[str] = ()
 
 
 class Provider(abc.ABC):
@@ -381,6 +387,10 @@ class _Servicer(ResourceProviderServicer):
         return answer
 
     @_answer
+    def GetSchema(self, _: Any) -> NoReturn:
+        self._provider.unsupported("generating code (pulumi import --generate-code=false does not)")
+
+    @_answer
     def Call(self, request: Any) -> NoReturn:
         self._provider.unsupported(f"the method {request.tok}")
 
@@ -407,7 +417,9 @@ def _diff_response(diff: Diff) -> provider_pb2.DiffResponse:
         deleteBeforeReplace=diff.delete_before_replace,
         diffs=sorted({path.split(".")[0].split("[")[0] for path in diff.changed}),
         detailedDiff={
-            path: _PropertyDiff(kind=_KINDS[kind, path in diff.replaces], inputDiff=True)
+            path: _PropertyDiff(
+                kind=_KINDS[kind, path in diff.replaces], inputDiff=path not in diff.of_state
+            )
             for path, kind in diff.changed.items()
         },
         hasDetailedDiff=True,
@@ -426,6 +438,7 @@ def _without(diff: Diff, ignored: Sequence[str]) -> Diff:
         {path: kind for path, kind in diff.changed.items() if kept(path)},
         [path for path in diff.replaces if kept(path)],
         diff.delete_before_replace,
+        diff.of_state,
     )
 
 

@@ -84,11 +84,11 @@ class Kubernetes(Provider):
             self.unsupported(f"the kind {inputs['kind']}")
         about = plain(inputs.get("metadata") or {})
         if not isinstance(about, dict):
-            return inputs, [Failure("metadata", f"takes an object, found {type(about).__name__}")]
+            return inputs, [Failure("", f"metadata takes an object, found {type(about).__name__}")]
         failures = []
         if "name" not in about and "generateName" not in about:
             if _is_patch(resource):
-                failures.append(Failure("metadata.name", "is required by a patch"))
+                failures.append(Failure("", "metadata.name is required by a patch"))
             else:
                 about |= self._autoname(resource, plain(old))
         if "namespace" not in about and self._in_namespace(inputs):
@@ -100,7 +100,7 @@ class Kubernetes(Provider):
             try:
                 waiting.parse(text)
             except PluginError as error:
-                failures.append(Failure("metadata.annotations", str(error)))
+                failures.append(Failure("", str(error)))
         return _mark_secret_kind(inputs), failures
 
     def diff(
@@ -142,12 +142,15 @@ class Kubernetes(Provider):
             if patch and present is None:
                 raise PluginError(f"{where} is not there; a patch changes what somebody else made")
             if not patch and present is not None and not self._upsert:
+                if preview and objects.made_by_pulumi(present):
+                    # It may be the one that this new one replaces, which a preview can't tell.
+                    return present
                 raise PluginError(
                     f"{where} already exists and is not of this stack. Import it ("
                     f"pulumi import {resource.type} {resource.name} {objects.identity(where)}), "
                     "patch it instead, or see whether another stack owns it"
                 )
-            return self._apply(wanted, where, manager, force=False, preview=preview)
+            return self._apply(wanted, where, manager, preview=preview)
 
         live = self._tolerating(resource, preview, inputs, lambda: self._try(resource, make, limit))
         if live is None:
@@ -182,7 +185,7 @@ class Kubernetes(Provider):
         limit = _limit(wanted, timeout, preview=preview)
 
         def change() -> Object:
-            return self._apply(wanted, where, manager, force=False, preview=preview)
+            return self._apply(wanted, where, manager, preview=preview)
 
         live = self._tolerating(resource, preview, new, lambda: self._try(resource, change, limit))
         if live is None:
@@ -284,10 +287,9 @@ class Kubernetes(Provider):
         where: Reference,
         manager: str,
         *,
-        force: bool,
         preview: bool,
     ) -> Object:
-        forced = force or self._force or objects.is_true(wanted, PATCH_FORCE)
+        forced = self._force or objects.is_true(wanted, PATCH_FORCE)
         try:
             return self._api.apply(where, wanted, manager, force=forced, dry_run=preview)
         except ApiError as error:

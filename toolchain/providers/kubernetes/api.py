@@ -122,7 +122,7 @@ class Api:
         try:
             self._request("DELETE", self._path(reference), (), body)
         except ApiError as error:
-            another = error.status == 409 and uid is not None and "Precondition" in str(error)
+            another = error.status == 409 and uid is not None and "precondition" in str(error)
             if error.status != 404 and not another:
                 raise
 

@@ -64,6 +64,12 @@ def annotation(item: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def made_by_pulumi(live: Mapping[str, Any]) -> bool:
+    """Tell whether some stack made the object."""
+    labels = metadata(live).get("labels")
+    return isinstance(labels, Mapping) and labels.get(MANAGED_BY) == "pulumi"
+
+
 def is_true(item: Mapping[str, Any], name: str) -> bool:
     """Tell whether an annotation is set to true."""
     return (annotation(item, name) or "").lower() == "true"
