@@ -1,0 +1,111 @@
+"""What was found, for people (text), for programs (JSON) and for code scanners (SARIF)."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from policy.model import Judgement, Ref, Rule, Severity, Violation
+
+SARIF_VERSION: Final = "2.1.0"
+_LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning"}
+
+
+def as_text(judgements: Sequence[Judgement]) -> str:
+    """Return a paragraph a finding: rule, object, what was found, what is needed, what to do."""
+    blocks = []
+    for rule, finding in judgements:
+        source = f" ({finding.ref.source})" if finding.ref.source else ""
+        if isinstance(finding, Violation):
+            lines = [
+                f"{rule.severity.upper()} {rule.id}: {finding.ref}{source}",
+                *([f"  at:     {finding.field}"] if finding.field else []),
+                f"  found:  {finding.found}",
+                f"  needed: {finding.needed}",
+                f"  do:     {rule.remedy}",
+                f"  see:    {rule.section}",
+            ]
+        else:
+            lines = [f"UNDETERMINED {rule.id}: {finding}{source}"]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def as_json(judgements: Iterable[Judgement]) -> str:
+    """Return a JSON list of the findings."""
+    return json.dumps([_entry(judgement) for judgement in judgements], indent=2)
+
+
+def _entry(judgement: Judgement) -> dict[str, Any]:
+    rule, finding = judgement
+    entry: dict[str, Any] = {
+        "rule": rule.id,
+        "severity": str(rule.severity),
+        "object": _object(finding.ref),
+        "field": finding.field,
+    }
+    if isinstance(finding, Violation):
+        related = [_object(ref) for ref in finding.related]
+        return {
+            **entry,
+            "outcome": "violation",
+            "found": finding.found,
+            "needed": finding.needed,
+            "related": related,
+            "remedy": rule.remedy,
+            "section": rule.section,
+        }
+    return {**entry, "outcome": "undetermined", "why": finding.why}
+
+
+def _object(ref: Ref) -> dict[str, str]:
+    return {
+        "apiVersion": ref.api_version,
+        "kind": ref.kind.name,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "source": ref.source,
+    }
+
+
+def as_sarif(judgements: Sequence[Judgement], rules: Iterable[Rule]) -> str:
+    """Return a SARIF log with one run; what is undetermined is a note."""
+    driver = {
+        "name": "serverless-mesh",
+        "rules": [
+            {
+                "id": rule.id,
+                "shortDescription": {"text": rule.title},
+                "fullDescription": {"text": rule.why},
+                "help": {"text": f"{rule.remedy} ({rule.section})"},
+                "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+            }
+            for rule in rules
+        ],
+    }
+    results = [_result(judgement) for judgement in judgements]
+    log = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": SARIF_VERSION,
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+    return json.dumps(log, indent=2)
+
+
+def _result(judgement: Judgement) -> dict[str, Any]:
+    rule, finding = judgement
+    violated = isinstance(finding, Violation)
+    location: dict[str, Any] = {
+        "logicalLocations": [{"fullyQualifiedName": str(finding.ref), "kind": "resource"}]
+    }
+    name, _, line = finding.ref.source.rpartition(":")
+    if name and line.isdigit():
+        location["physicalLocation"] = {
+            "artifactLocation": {"uri": name},
+            "region": {"startLine": int(line)},
+        }
+    return {
+        "ruleId": rule.id,
+        "level": _LEVELS[rule.severity] if violated else "note",
+        "message": {"text": str(finding)},
+        "locations": [location],
+    }
