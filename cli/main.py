@@ -3,6 +3,8 @@
 Exit codes: 0 all well, 1 something is wrong with what was looked at, 2 could not look.
 """
 
+import difflib
+import enum
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -12,8 +14,12 @@ import typer
 import yaml
 from rich.console import Console
 
-from cli import config
+from cli import config, manifests, report
 from cli.verification import DEFAULT_TIMEOUT, Check, Target, TargetError, verify
+from policy.model import Judgement, Rule, Violation, judge
+from policy.observe import Observation, ObserveError, observe
+from policy.rules import RULES
+from policy.world import World
 from settings import PROJECT, SettingsError, parse
 
 WRONG: Final = 1
@@ -64,6 +70,96 @@ def schema(
     """Print the schema of the settings as in Pulumi.yaml, or their reference."""
     text = config.reference() if markdown else yaml.safe_dump(config.project_config(), width=96)
     typer.echo(text, nl=False)
+
+
+class Format(enum.StrEnum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+@app.command("check")
+def check(
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--file", "-f", help="A manifest, a folder of them, or - (repeatable)."),
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option(help="Judge the live cluster of this kubeconfig context.")
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="The kubeconfig, instead of your own; judges its cluster.")
+    ] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option(help="Judge by this rule only (repeatable).")
+    ] = None,
+    mesh: Annotated[
+        str | None, typer.Option(help="Namespace of the Serverless mesh, where it can't be told.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+) -> None:
+    """Judge manifests, a live cluster, or manifests as they would be on a live cluster.
+
+    Exit codes: 0 no violation, 1 violations, 2 could not run.
+    """
+    rules = _chosen(rule or [])
+    if not files and context is None and kubeconfig is None:
+        raise _stop("nothing to judge: name manifests (-f) or a cluster (--context, --kubeconfig)")
+    try:
+        declared = [given for file in files or [] for given in manifests.load(file)]
+        observation = Observation((), {})
+        live = context is not None or kubeconfig is not None
+        if live:
+            kinds = {kind for chosen in rules for kind in chosen.kinds}
+            observation = observe(kinds, str(kubeconfig) if kubeconfig else None, context)
+    except (manifests.ManifestError, ObserveError) as error:
+        raise _stop(str(error)) from None
+    world = World.of(
+        declared, observation.objects, unread=observation.unread, complete=live, mesh=mesh
+    )
+    for malformed in world.malformed:
+        err.print(f"not judged: {malformed.source}: {malformed.why}", markup=False)
+    judgements = list(judge(rules, world))
+    match output:
+        case Format.JSON:
+            typer.echo(report.as_json(judgements))
+        case Format.SARIF:
+            typer.echo(report.as_sarif(judgements, rules))
+        case Format.TEXT:
+            _print_text(judgements, len(world.by_key), len(rules))
+    if any(isinstance(judgement.finding, Violation) for judgement in judgements):
+        raise typer.Exit(WRONG)
+
+
+def _chosen(ids: list[str]) -> tuple[Rule, ...]:
+    known = {rule.id: rule for rule in RULES}
+    for name in ids:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else "; `serverless-mesh rules` lists them"
+            raise _stop(f"--rule {name} is no rule{hint}")
+    return tuple(known[name] for name in ids) or RULES
+
+
+def _print_text(judgements: list[Judgement], objects: int, rules: int) -> None:
+    if judgements:
+        typer.echo(report.as_text(judgements) + "\n")
+    violations = sum(isinstance(judgement.finding, Violation) for judgement in judgements)
+    typer.echo(
+        f"{objects} objects, {rules} rules: {violations} violations, "
+        f"{len(judgements) - violations} undetermined"
+    )
+
+
+@app.command("rules")
+def list_rules() -> None:
+    """List the rules."""
+    for rule in RULES:
+        gate = ", gates each write" if rule.harmful else ""
+        out.print(f"{rule.id}  ({rule.severity}{gate})", markup=False)
+        out.print(f"  {rule.title}", markup=False)
 
 
 @app.command("verify")

@@ -49,6 +49,7 @@ def _documents(text: str, name: str) -> Iterator[Given]:
     try:
         while loader.check_node():
             node = loader.get_node()
+            assert node is not None, "there is one, as was just asked"
             document = loader.construct_document(node)
             if document is not None:
                 yield Given(document, f"{name}:{node.start_mark.line + 1}")

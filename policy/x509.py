@@ -168,7 +168,9 @@ def _key_problems(certificate: "x509.Certificate", key: str) -> Iterator[Problem
         return
     if private.public_key() != public:
         yield Problem("tls.key", "another certificate's key", "the key of the certificate")
-    least = {rsa.RSAPublicKey: _RSA_BITS, ec.EllipticCurvePublicKey: _EC_BITS}
-    for kind, bits in least.items():
-        if isinstance(public, kind) and public.key_size < bits:
-            yield Problem("tls.crt", f"a key of {public.key_size} bits", f"{bits} bits or more")
+    bits = public.key_size if isinstance(public, rsa.RSAPublicKey) else _RSA_BITS
+    if bits < _RSA_BITS:
+        yield Problem("tls.crt", f"an RSA key of {bits} bits", f"{_RSA_BITS} bits or more")
+    bits = public.key_size if isinstance(public, ec.EllipticCurvePublicKey) else _EC_BITS
+    if bits < _EC_BITS:
+        yield Problem("tls.crt", f"an EC key of {bits} bits", f"{_EC_BITS} bits or more")

@@ -65,7 +65,11 @@ def _hosts(world: World) -> Iterator[tuple[Object, str, Any]]:
             hosts = item.get("spec", "hosts")
             if hosts is UNKNOWN:
                 yield item, "spec.hosts", UNKNOWN
+            every = set(strings(hosts))
             for index, host in enumerate(items(hosts)):
+                # net-istio lists a service's name in the cluster in its short forms, too.
+                if f"{host}.svc.cluster.local" in every:
+                    continue
                 if host is UNKNOWN or _is_external(text(host)):
                     yield item, f"spec.hosts[{index}]", host
     mesh = world.serverless_mesh

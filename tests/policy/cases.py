@@ -44,7 +44,9 @@ def _secret(loader: _Loader, node: yaml.Node) -> Any:
 
 def _certificate(loader: _Loader, node: yaml.Node) -> Any:
     assert isinstance(node, yaml.MappingNode)
-    return tls_data(**loader.construct_mapping(node, deep=True))
+    return tls_data(
+        **{str(name): value for name, value in loader.construct_mapping(node, deep=True).items()}
+    )
 
 
 _Loader.add_constructor("!unknown", _unknown)
@@ -55,7 +57,9 @@ Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 @cache
 def private_key(whose: str, bits: int, curve: bool) -> Key:
-    return ec.generate_private_key(ec.SECP256R1()) if curve else rsa.generate_private_key(65537, bits)
+    return (
+        ec.generate_private_key(ec.SECP256R1()) if curve else rsa.generate_private_key(65537, bits)
+    )
 
 
 def private_pem(key: Key) -> str:
@@ -67,7 +71,13 @@ def private_pem(key: Key) -> str:
 
 
 def certificate(
-    subject: str, key: Key, issuer: str, issuer_key: Key, names: list[str], days: tuple[int, int], use: str
+    subject: str,
+    key: Key,
+    issuer: str,
+    issuer_key: Key,
+    names: list[str],
+    days: tuple[int, int],
+    use: str,
 ) -> str:
     def name(common_name: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
@@ -91,9 +101,7 @@ def certificate(
     if use in uses:
         builder = builder.add_extension(x509.ExtendedKeyUsage([uses[use]]), critical=False)
     return (
-        builder.sign(issuer_key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-        .decode()
+        builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
     )
 
 
@@ -157,8 +165,11 @@ def kind(written: str) -> Kind:
 
 
 def load(path: Path) -> Case:
-    header, *declared = yaml.load_all(path.read_text(), _Loader)  # noqa: S506
-    stack = [StackResource(each["urn"], each["type"], each["properties"]) for each in header.get("stack", [])]
+    header, *declared = yaml.load_all(path.read_text(), _Loader)
+    stack = [
+        StackResource(each["urn"], each["type"], each["properties"])
+        for each in header.get("stack", [])
+    ]
     world = World.of(
         [Given(body, f"{path.name}#{index}") for index, body in enumerate(declared) if body],
         [Given(body) for body in header.get("observed", [])],
@@ -181,7 +192,9 @@ def summary(finding: Finding) -> str:
 
 
 def says(finding: Finding) -> str:
-    return finding.why if isinstance(finding, Undetermined) else f"{finding.found} | {finding.needed}"
+    return (
+        finding.why if isinstance(finding, Undetermined) else f"{finding.found} | {finding.needed}"
+    )
 
 
 def findings(rule: Rule, world: World) -> list[Finding]:
@@ -191,7 +204,6 @@ def findings(rule: Rule, world: World) -> list[Finding]:
 def agrees(expected: str, finding: Finding) -> bool:
     place, part = place_of(expected), expected.partition(" -- ")[2]
     return summary(finding) == place and part in says(finding)
-
 
 
 def place_of(expected: str) -> str:

@@ -16,9 +16,7 @@ def test_rule_finds_what_its_fixture_expects(path: Path) -> None:
     case = load(path)
     found = findings(BY_ID[case.rule], case.world)
     listed = "\n".join(f"- {summary(each)} -- {says(each)}" for each in found) or "nothing"
-    assert sorted(map(summary, found)) == sorted(
-        place_of(line) for line in case.expected
-    ), listed
+    assert sorted(map(summary, found)) == sorted(place_of(line) for line in case.expected), listed
     for line in case.expected:
         assert any(agrees(line, each) for each in found), f"{line}\nfound:\n{listed}"
 
