@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from policy.knative import config
+from policy.label_selectors import Labels, labels, matches
 from policy.model import Undetermined
 from policy.names import (
     CONTROL_PLANE,
@@ -29,7 +30,6 @@ from policy.names import (
     SERVING,
     SERVING_NAMESPACE,
 )
-from policy.selectors import Labels, labels, matches
 from policy.values import UNKNOWN, at, has_unknown, items, mapping, strings, text
 from policy.world import Object, World
 

@@ -76,7 +76,7 @@ def parts() -> None:
 def up() -> None:
     """Set up, start the local cluster and bring the stack `dev` up."""
     _ready()
-    if code := dev.pulumi("up", "--yes"):
+    if code := dev.pulumi("up", "--yes", *dev.PACK):
         raise typer.Exit(code)
     with _reported():
         _summary()
@@ -86,7 +86,7 @@ def up() -> None:
 def preview() -> None:
     """Show what `up` would change."""
     _ready()
-    raise typer.Exit(dev.pulumi("preview", "--diff"))
+    raise typer.Exit(dev.pulumi("preview", "--diff", *dev.PACK))
 
 
 @app.command()

@@ -24,7 +24,7 @@ STACK_FILE: Final = FOLDER / SETTINGS.name
 STATE: Final = WORK / "state"
 PASSPHRASE: Final = WORK / "passphrase"
 CA_CERTIFICATE: Final = WORK / "root.crt"
-POLICY: Final = ROOT / "policy"
+PACK: Final = ("--policy-pack", str(ROOT / "policy"))
 
 
 def environment() -> dict[str, str]:

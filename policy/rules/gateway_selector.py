@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from policy.control_plane import is_serverless_plane, with_value
 from policy.knative import is_integrated
+from policy.label_selectors import Labels, labels, written
 from policy.mesh import Mesh, knative_gateway, unplaced
 from policy.model import Finding, Rule, Severity
 from policy.names import (
@@ -16,7 +17,6 @@ from policy.names import (
     MESH_SECTION,
     SERVING_NAMESPACE,
 )
-from policy.selectors import Labels, labels, written
 from policy.values import at, mapping, show
 from policy.world import Object, World
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from policy.label_selectors import Labels, labels, written
 from policy.mesh import unplaced
 from policy.model import Finding, Rule, Severity
 from policy.names import (
@@ -14,7 +15,6 @@ from policy.names import (
     PREREQUISITES,
     SERVICE,
 )
-from policy.selectors import Labels, labels, written
 from policy.values import UNKNOWN, at, items, mapping, show, text
 from policy.world import Object, World
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 import yaml
 
 from policy.knative import ISTIO_ENABLED, config_value
+from policy.label_selectors import labels
 from policy.mesh import Mesh, unplaced
 from policy.model import Finding, Rule, Severity
 from policy.names import (
@@ -21,7 +22,6 @@ from policy.names import (
     SERVING,
     SERVING_NAMESPACE,
 )
-from policy.selectors import labels
 from policy.values import UNKNOWN, at, has_unknown, items, number, show, text, truth
 from policy.world import Object, World
 

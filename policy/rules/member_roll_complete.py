@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from policy.label_selectors import first
 from policy.mesh import Mesh, unplaced
 from policy.model import Finding, Rule, Severity
 from policy.names import (
@@ -13,7 +14,6 @@ from policy.names import (
     MESH_SECTION,
     NAMESPACE,
 )
-from policy.selectors import first
 from policy.values import at, changed, has_unknown, settable, show, strings
 from policy.world import World, ref_of
 

@@ -13,6 +13,7 @@ from functools import cache
 from heapq import nsmallest
 from typing import Final, NamedTuple
 
+from policy.label_selectors import Labels, Subsets, labels, written
 from policy.mesh import Mesh, has_serverless, is_knative_gateway, unplaced
 from policy.model import Finding, Ref, Rule, Severity, Undetermined
 from policy.names import (
@@ -28,7 +29,6 @@ from policy.names import (
     SERVICE,
     SERVING_NAMESPACE,
 )
-from policy.selectors import Labels, Subsets, labels, written
 from policy.values import UNKNOWN, at, items, mapping, number, text
 from policy.world import Object, World
 

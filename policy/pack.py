@@ -1,0 +1,154 @@
+"""The rules as policies of CrossGuard: each judges the whole stack, and each single object.
+
+A stack policy sees everything, but in an update only when all is written; a resource policy (the
+rule's gate) stops a bad object before it is written, also with `pulumi up --skip-preview`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    PolicyConfigSchema,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy import Severity as Level
+
+from policy import wire
+from policy.model import Rule, Severity, Undetermined, Violation
+from policy.session import Observe, Resource, Session
+
+GATE: Final = "-gate"
+OBSERVED: Final = "observed-cluster"
+UNDETERMINED: Final = "undetermined"
+_LEVELS: Final = {
+    Severity.ERROR: (EnforcementLevel.MANDATORY, Level.HIGH),
+    Severity.WARNING: (EnforcementLevel.ADVISORY, Level.MEDIUM),
+}
+
+
+def policies(rules: Iterable[Rule], session: Session) -> list[Policy]:
+    """Return the pack's policies, in the order in which the SDK has to ask them.
+
+    `observed-cluster` comes first, for its config says whether the cluster is read at all.
+    """
+    chosen = tuple(rules)
+    return [
+        _observed(session),
+        *(_gate(rule, session) for rule in chosen),
+        *(_whole(rule, session) for rule in chosen),
+        _undetermined(chosen, session),
+    ]
+
+
+def gate_level(rule: Rule) -> EnforcementLevel:
+    """Return the level of a rule's gate where no config says otherwise."""
+    return _LEVELS[rule.severity][0] if rule.harmful else EnforcementLevel.DISABLED
+
+
+def message(rule: Rule, violation: Violation) -> str:
+    """Write a violation as the engine lists it: what, why, what to do, and where that is from."""
+    return f'{violation}\n{rule.why}\n{rule.remedy}\nDocumentation: "{rule.section}"'
+
+
+def _observed(session: Session) -> Policy:
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        session.mode = Observe(args.get_config().get("observe", Observe.REQUIRED))
+        problem = session.unreadable(_resource(args))
+        if problem is not None and session.mode is Observe.REQUIRED:
+            report(
+                f"{problem}\nThe rules would judge the stack alone, without what else is in the "
+                'cluster. Where that is enough, set "observe" of this policy to "best-effort" or '
+                '"off".',
+                None,
+            )
+
+    return ResourceValidationPolicy(
+        OBSERVED,
+        "The stack's cluster can be read, so that rules judge it as it will be",
+        validate,
+        EnforcementLevel.MANDATORY,
+        PolicyConfigSchema(
+            {
+                "observe": {
+                    "type": "string",
+                    "enum": [mode.value for mode in Observe],
+                    "default": Observe.REQUIRED.value,
+                }
+            }
+        ),
+        severity=Level.HIGH,
+    )
+
+
+def _gate(rule: Rule, session: Session) -> Policy:
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        for violation in session.gate(rule, _resource(args)):
+            report(message(rule, violation), None)
+
+    def remediate(args: ResourceValidationArgs) -> Any:
+        resource = _resource(args)
+        after = session.remediate(rule, resource)
+        if after is None or after == resource.properties:
+            return None
+        return wire.mended(wire.raw(args.props), resource.properties, after)
+
+    return ResourceValidationPolicy(
+        rule.id + GATE,
+        f"{rule.title}: each object, before it is written",
+        validate,
+        gate_level(rule),
+        remediate=None if rule.remediate is None else remediate,
+        severity=_LEVELS[rule.severity][1],
+        remediation_steps=rule.remedy,
+    )
+
+
+def _whole(rule: Rule, session: Session) -> Policy:
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        for _, finding in session.judge(rule, _resources(args)):
+            if isinstance(finding, Violation):
+                report(message(rule, finding), finding.ref.source or None)
+
+    level, severity = _LEVELS[rule.severity]
+    return StackValidationPolicy(
+        rule.id, rule.title, validate, level, severity=severity, remediation_steps=rule.remedy
+    )
+
+
+def _undetermined(rules: Iterable[Rule], session: Session) -> Policy:
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        said: dict[Undetermined, list[str]] = {}
+        for rule in rules:
+            for _, finding in session.judge(rule, _resources(args)):
+                if isinstance(finding, Undetermined):
+                    said.setdefault(finding, []).append(rule.id)
+        for finding, ids in said.items():
+            report(f"{finding} ({', '.join(ids)})", finding.ref.source or None)
+
+    return StackValidationPolicy(
+        UNDETERMINED,
+        "What rules can't tell: unknown until the update, or not readable",
+        validate,
+        EnforcementLevel.ADVISORY,
+        severity=Level.LOW,
+    )
+
+
+def _resource(args: Any) -> Resource:
+    provider = args.provider.props if args.provider is not None else {}
+    return Resource(args.urn, args.resource_type, _read(args.props), _read(provider))
+
+
+def _resources(args: StackValidationArgs) -> Iterable[Resource]:
+    return map(_resource, args.resources)
+
+
+def _read(props: Any) -> Mapping[str, Any]:
+    found = wire.properties(wire.raw(props))
+    return found if isinstance(found, Mapping) else {}

@@ -1,0 +1,241 @@
+"""One run of the engine, as the pack sees it: resources come one by one, then all together.
+
+Each cluster of the stack's providers is read once. Over what was read lie the objects that the
+stack has declared so far; what the stack had and does not declare (any more, or yet) can be left
+out. Each judgement is of one cluster.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from threading import RLock
+from typing import Any, NamedTuple
+
+from policy import state, wire
+from policy.model import Finding, Judgement, Kind, Ref, Rule, Undetermined, Violation, judge
+from policy.observe import Observation, ObserveError, observe
+from policy.values import UNKNOWN, mapping, text
+from policy.world import Given, StackResource, World, ref_of
+
+
+class Observe(StrEnum):
+    """Whether the cluster is read."""
+
+    REQUIRED = "required"
+    BEST_EFFORT = "best-effort"
+    OFF = "off"
+
+
+class Resource(NamedTuple):
+    """A resource of the stack, its properties as rules read them, and its provider's."""
+
+    urn: str
+    type: str
+    properties: Mapping[str, Any]
+    provider: Mapping[str, Any]
+
+    @property
+    def body(self) -> dict[str, Any] | None:
+        """The Kubernetes object that it declares, if it is one."""
+        if not self.type.startswith("kubernetes:"):
+            return None
+        body = wire.opened(dict(self.properties))
+        return body if text(body.get("apiVersion")) and text(body.get("kind")) else None
+
+    @property
+    def patches(self) -> bool:
+        """Whether it declares a part of an object that others own."""
+        return self.type.endswith("Patch")
+
+
+@dataclass(eq=False)
+class Cluster:
+    """A cluster and what the stack has declared on it so far."""
+
+    observation: Observation
+    problem: str | None = None
+    """Why it could not be read."""
+    read: bool = False
+    declared: dict[str, Given] = field(default_factory=dict)
+    patches: dict[str, Given] = field(default_factory=dict)
+    told: bool = False
+    worlds: dict[tuple[int, bool], World] = field(default_factory=dict)
+
+    def add(self, resource: Resource) -> Ref | None:
+        """Lay a resource's object over the cluster and return who it is."""
+        body = resource.body
+        if body is None:
+            return None
+        secret = wire.holds_secret(resource.properties)
+        among = self.patches if resource.patches else self.declared
+        among[resource.urn] = Given(body, resource.urn, secret)
+        self.worlds.clear()
+        return ref_of(body, resource.urn)
+
+    def world(self, gone: Iterable[Ref], stack: tuple[StackResource, ...] = ()) -> World:
+        """Return the cluster as it will be, without those of the `gone` that are not declared."""
+        return World.of(
+            self.declared.values(),
+            self.observation.objects,
+            patches=self.patches.values(),
+            deleted=gone,
+            unread=self.observation.unread,
+            complete=self.read,
+            stack=stack,
+        )
+
+
+class Session:
+    """What is known in one run; the SDK's server may ask from several threads."""
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        former: Callable[[], frozenset[Ref]] = frozenset,
+        observer: Callable[[Iterable[Kind], str | None, str | None], Observation] = observe,
+    ) -> None:
+        """Judge by the rules; `former` gives what the stack had, and is asked when needed."""
+        self.mode = Observe.REQUIRED
+        self._rules = tuple(rules)
+        self._former = former
+        self._observer = observer
+        self._clusters: dict[str, Cluster] = {}
+        self._gates: dict[str, tuple[Resource, Ref | None, World, World]] = {}
+        self._final: dict[str, list[Judgement]] | None = None
+        self._said: set[tuple[str, str]] = set()
+        self._lock = RLock()
+
+    def unreadable(self, resource: Resource) -> str | None:
+        """Say why the cluster of a Kubernetes object can't be read; once for each cluster."""
+        with self._lock:
+            if resource.body is None:
+                return None
+            cluster = self._cluster(resource)
+            if cluster.problem is None or cluster.told:
+                return None
+            cluster.told = True
+            return cluster.problem
+
+    def gate(self, rule: Rule, resource: Resource) -> list[Violation]:
+        """Return what a rule finds wrong with one resource that is about to be written.
+
+        An object of the stack's own that is not declared yet may be about to change, so what is
+        wrong only because of it as it is now does not count.
+        """
+        with self._lock:
+            ref, now, later = self._at(resource)
+
+            def wrong(world: World) -> list[Violation]:
+                return [
+                    found
+                    for found in rule.check(world)
+                    if isinstance(found, Violation)
+                    and (found.ref.source == resource.urn or (ref and found.concerns(ref)))
+                ]
+
+            found = wrong(now)
+            if found and later is not now:
+                remaining = {each.ref for each in wrong(later)}
+                found = [each for each in found if each.ref in remaining]
+            self._said.update((rule.id, _key(each)) for each in found)
+            return found
+
+    def remediate(self, rule: Rule, resource: Resource) -> dict[str, Any] | None:
+        """Return the mended properties of a resource, or None where there is nothing to mend."""
+        with self._lock:
+            if rule.remediate is None or resource.body is None:
+                return None
+            _, world, _ = self._at(resource)
+            return rule.remediate(resource.properties, world)
+
+    def judge(self, rule: Rule, resources: Iterable[Resource]) -> list[Judgement]:
+        """Return what a rule says of the whole stack, except what a gate has said already."""
+        with self._lock:
+            if self._final is None:
+                self._final = self._judge(resources)
+            return [
+                each
+                for each in self._final.get(rule.id, ())
+                if (rule.id, _key(each.finding)) not in self._said
+            ]
+
+    def _judge(self, resources: Iterable[Resource]) -> dict[str, list[Judgement]]:
+        others: list[StackResource] = []
+        clusters: dict[int, Cluster] = {}
+        for cluster in self._clusters.values():
+            cluster.declared.clear()
+            cluster.patches.clear()
+        for resource in resources:
+            others.append(StackResource(resource.urn, resource.type, resource.properties))
+            if resource.body is not None:
+                cluster = self._cluster(resource)
+                cluster.add(resource)
+                clusters[id(cluster)] = cluster
+        gone = self._former()
+        worlds = [cluster.world(gone) for cluster in clusters.values()]
+        worlds.append(World.of(stack=tuple(others)))
+        said: dict[str, list[Judgement]] = {rule.id: [] for rule in self._rules}
+        for world in worlds:
+            for judgement in judge(self._rules, world):
+                said[judgement.rule.id].append(judgement)
+        return said
+
+    def _at(self, resource: Resource) -> tuple[Ref | None, World, World]:
+        """Return who the resource is, and the two worlds in which it is judged; see `gate`."""
+        known = self._gates.get(resource.urn)
+        if known is not None and known[0].properties == resource.properties:
+            return known[1:]
+        alone = (StackResource(resource.urn, resource.type, resource.properties),)
+        if resource.body is None:
+            ref, now = None, World.of(stack=alone)
+            later = now
+        else:
+            cluster = self._cluster(resource)
+            ref = cluster.add(resource)
+            now = cluster.world((), alone)
+            former = self._former()
+            later = cluster.world(former, alone) if former else now
+        self._gates = {resource.urn: (resource, ref, now, later)}
+        return ref, now, later
+
+    def _cluster(self, resource: Resource) -> Cluster:
+        provider = resource.provider
+        key = json.dumps(
+            [repr(wire.opened(provider.get(name))) for name in ("kubeconfig", "context")]
+        )
+        if key not in self._clusters:
+            self._clusters[key] = self._read(wire.opened(dict(provider)))
+        return self._clusters[key]
+
+    def _read(self, provider: Mapping[str, Any]) -> Cluster:
+        nothing = Observation((), {})
+        if self.mode is Observe.OFF or provider.get("renderYamlToDirectory"):
+            return Cluster(nothing)
+        kubeconfig, context = provider.get("kubeconfig"), provider.get("context")
+        if kubeconfig is UNKNOWN or context is UNKNOWN:
+            return Cluster(nothing, told=True)
+        kinds = {kind for rule in self._rules for kind in rule.kinds}
+        try:
+            found = self._observer(kinds, _located(kubeconfig), text(context) or None)
+        except ObserveError as error:
+            return Cluster(nothing, problem=str(error))
+        return Cluster(found, read=True)
+
+
+def _located(kubeconfig: Any) -> str | None:
+    """Resolve a kubeconfig's path as the provider does, from the project's folder."""
+    if isinstance(kubeconfig, Mapping):
+        return json.dumps(mapping(kubeconfig))
+    if not text(kubeconfig):
+        return None
+    if "\n" in kubeconfig or kubeconfig.lstrip().startswith("{"):
+        return text(kubeconfig)
+    path = Path(kubeconfig).expanduser()
+    return str(path if path.is_absolute() else state.PROJECT / path)
+
+
+def _key(finding: Finding) -> str:
+    doubt = "?" if isinstance(finding, Undetermined) else "!"
+    return f"{doubt}{finding.ref}|{finding.field}"
