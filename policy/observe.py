@@ -71,30 +71,35 @@ class _RefusedError(Exception):
 
 
 class _Served:
-    """Which kinds the API server serves, and where; asked once a group."""
+    """Which kinds the API server serves, and where; asked once a version of a group."""
 
     def __init__(self, api: client.ApiClient) -> None:
         self._api = api
-        groups = _get(api, "/apis")["groups"]
-        self._bases = {
-            group["name"]: f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups
-        }
-        self._bases[""] = "/api/v1"
+        self._bases = {group["name"]: _bases(group) for group in _get(api, "/apis")["groups"]}
+        self._bases[""] = ["/api/v1"]
         self._plurals: dict[str, dict[str, str]] = {}
 
     def path(self, kind: Kind) -> str | None:
-        """Return the path of the kind's list in its preferred version, or None."""
-        base = self._bases.get(kind.group)
-        if base is None:
-            return None
+        """Return the path of the kind's list, in the preferred version that has it, or None."""
+        for base in self._bases.get(kind.group, ()):
+            if plural := self._named(base).get(kind.name):
+                return f"{base}/{plural}"
+        return None
+
+    def _named(self, base: str) -> dict[str, str]:
         if base not in self._plurals:
             self._plurals[base] = {
                 item["kind"]: item["name"]
                 for item in _get(self._api, base)["resources"]
                 if "/" not in item["name"]
             }
-        plural = self._plurals[base].get(kind.name)
-        return None if plural is None else f"{base}/{plural}"
+        return self._plurals[base]
+
+
+def _bases(group: dict[str, Any]) -> list[str]:
+    """Return the paths of a group's versions, the preferred one first: not every one has all."""
+    versions = [group["preferredVersion"], *group["versions"]]
+    return list(dict.fromkeys(f"/apis/{version['groupVersion']}" for version in versions))
 
 
 def _pages(api: client.ApiClient, path: str) -> Iterator[dict[str, Any]]:

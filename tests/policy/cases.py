@@ -29,29 +29,29 @@ FIXTURES = Path(__file__).parent / "fixtures"
 NOW = datetime.now(UTC)
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     pass
 
 
-def _unknown(loader: _Loader, node: yaml.Node) -> Any:
+def _unknown(loader: Loader, node: yaml.Node) -> Any:
     return UNKNOWN
 
 
-def _secret(loader: _Loader, node: yaml.Node) -> Any:
+def _secret(loader: Loader, node: yaml.Node) -> Any:
     assert isinstance(node, yaml.ScalarNode)
     return Secret(loader.construct_scalar(node))
 
 
-def _certificate(loader: _Loader, node: yaml.Node) -> Any:
+def _certificate(loader: Loader, node: yaml.Node) -> Any:
     assert isinstance(node, yaml.MappingNode)
     return tls_data(
         **{str(name): value for name, value in loader.construct_mapping(node, deep=True).items()}
     )
 
 
-_Loader.add_constructor("!unknown", _unknown)
-_Loader.add_constructor("!certificate", _certificate)
-_Loader.add_constructor("!secret", _secret)
+Loader.add_constructor("!unknown", _unknown)
+Loader.add_constructor("!certificate", _certificate)
+Loader.add_constructor("!secret", _secret)
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
@@ -165,7 +165,7 @@ def kind(written: str) -> Kind:
 
 
 def load(path: Path) -> Case:
-    header, *declared = yaml.load_all(path.read_text(), _Loader)
+    header, *declared = yaml.load_all(path.read_text(), Loader)
     stack = [
         StackResource(each["urn"], each["type"], each["properties"])
         for each in header.get("stack", [])

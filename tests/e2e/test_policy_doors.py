@@ -1,0 +1,150 @@
+"""Each rule fails on its bad case in the engine's two doors and on a live cluster.
+
+The documented integration is put up once. Then one thing is made wrong for each rule: in the stack,
+where the rule stops a preview and its gate stops an update that skipped the preview, and in the
+cluster behind the stack's back, where `serverless-mesh check` finds it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from kubernetes import client
+from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic.exceptions import NotFoundError
+from typer.testing import CliRunner
+
+from cli.main import app
+from harness import PulumiStack, make_stack
+from policy.pack import GATE, OBSERVED
+from policy.world import ref_of
+from tests.policy.integration import BROKEN, broken, documented
+from toolchain.cluster import Cluster
+from toolchain.paths import ROOT
+
+pytestmark = pytest.mark.e2e
+
+PROGRAM = """
+import json
+import pulumi
+from pulumi_kubernetes import _utilities
+
+before = []
+for body in json.load(open("objects.json")):
+    version = body["apiVersion"] if "/" in body["apiVersion"] else "core/" + body["apiVersion"]
+    before = [
+        pulumi.CustomResource(
+            f"kubernetes:{version}:{body['kind']}",
+            "-".join([body["kind"], body["metadata"]["namespace"], body["metadata"]["name"]]),
+            body,
+            pulumi.ResourceOptions(depends_on=before, version=_utilities.get_version()),
+        )
+    ]
+"""
+PACK = ("--policy-pack", str(ROOT / "policy"))
+
+
+@dataclass(frozen=True)
+class Door:
+    """A stack of any objects on a cluster of its own."""
+
+    stack: PulumiStack
+    cluster: Cluster
+    objects: DynamicClient
+
+    def declare(self, objects: list[dict[str, Any]]) -> None:
+        (self.stack.project / "objects.json").write_text(json.dumps(objects), "utf-8")
+
+    def pack(self, **levels: Any) -> tuple[str, ...]:
+        """Return the arguments that run the pack with these policies only, or otherwise set."""
+        config = self.stack.project / "pack.json"
+        asked = {name.replace("_", "-"): value for name, value in levels.items()}
+        config.write_text(json.dumps({"all": "disabled", OBSERVED: "mandatory", **asked}), "utf-8")
+        return (*PACK, "--policy-pack-config", str(config))
+
+    def get(self, body: dict[str, Any]) -> dict[str, Any] | None:
+        kind = self.objects.resources.get(api_version=body["apiVersion"], kind=body["kind"])
+        about = body["metadata"]
+        try:
+            found = kind.get(name=about["name"], namespace=about["namespace"]).to_dict()
+        except NotFoundError:
+            return None
+        return {"metadata": {"labels": found["metadata"].get("labels")}, "spec": found.get("spec")}
+
+    def write(self, body: dict[str, Any]) -> None:
+        kind = self.objects.resources.get(api_version=body["apiVersion"], kind=body["kind"])
+        about = body["metadata"]
+        if self.get(body) is None:
+            kind.create(body=body, namespace=about["namespace"])
+        else:
+            kind.patch(
+                body=body,
+                name=about["name"],
+                namespace=about["namespace"],
+                content_type="application/merge-patch+json",
+            )
+
+    def delete(self, body: dict[str, Any]) -> None:
+        kind = self.objects.resources.get(api_version=body["apiVersion"], kind=body["kind"])
+        kind.delete(name=body["metadata"]["name"], namespace=body["metadata"]["namespace"])
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    folder = tmp_path_factory.mktemp("doors")
+    with Cluster(folder / "cluster") as cluster, cluster.client() as api:
+        for body in (*documented(), *BROKEN.values()):
+            make_namespace(api, body["metadata"]["namespace"])
+        stack = make_stack(folder / "stack", cluster.kubeconfig, program=PROGRAM)
+        found = Door(stack, cluster, DynamicClient(api))
+        found.declare(documented())
+        # With every policy on, as the pack comes.
+        stack.succeed("up", "--yes", *PACK)
+        yield found
+
+
+def make_namespace(api: client.ApiClient, name: str) -> None:
+    try:
+        client.CoreV1Api(api).create_namespace({"metadata": {"name": name}})
+    except client.ApiException as error:
+        if error.status != 409:
+            raise
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_the_rule_stops_a_preview(door: Door, rule: str) -> None:
+    door.declare(broken(documented(), rule))
+    said = door.stack.fail("preview", *door.pack(**{rule: "mandatory"}))
+    assert f"[mandatory] [severity: {'high' if 'severity: high' in said else 'medium'}]" in said
+    assert f" {rule} " in said
+    assert BROKEN[rule]["metadata"]["name"] in said
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_the_gate_stops_the_write_when_the_preview_is_skipped(door: Door, rule: str) -> None:
+    before = door.get(BROKEN[rule])
+    door.declare(broken(documented(), rule))
+    said = door.stack.fail(
+        "up", "--yes", "--skip-preview", *door.pack(**{rule + GATE: "mandatory"})
+    )
+    assert f" {rule}{GATE} " in said
+    assert door.get(BROKEN[rule]) == before
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_check_of_the_live_cluster_finds_it(door: Door, rule: str) -> None:
+    (good,) = [body for body in documented() if ref_of(body) == ref_of(BROKEN[rule])] or [None]
+    door.write(BROKEN[rule])
+    try:
+        done = CliRunner().invoke(
+            app, ["check", "--kubeconfig", str(door.cluster.kubeconfig), "--rule", rule]
+        )
+    finally:
+        if good is None:
+            door.delete(BROKEN[rule])
+        else:
+            door.write(good)
+    assert done.exit_code == 1, done.output
+    assert rule in done.output

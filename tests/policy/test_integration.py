@@ -1,0 +1,41 @@
+"""The documented integration passes every rule; one thing wrong in it fails the rule meant."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from policy.model import Violation, judge
+from policy.rules import RULES
+from policy.world import Given, World
+from tests.policy.integration import BROKEN, broken, documented
+
+DOMAIN = {
+    "apiVersion": "config.openshift.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "cluster"},
+    "spec": {"domain": "apps.openshift.example.com"},
+}
+
+
+def test_the_documented_integration_breaks_no_rule() -> None:
+    found = list(judge(RULES, World.of([Given(DOMAIN), *map(Given, documented())])))
+    assert not [each for each in found if isinstance(each.finding, Violation)]
+
+
+def test_every_rule_has_its_case() -> None:
+    assert set(BROKEN) == {rule.id for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_check_of_manifests_finds_what_is_wrong(rule: str, tmp_path: Path) -> None:
+    manifests = tmp_path / "manifests.json"
+    items = [DOMAIN, *broken(documented(), rule)]
+    manifests.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}), "utf-8")
+    done = CliRunner().invoke(app, ["check", "-f", str(manifests), "--format", "json"])
+    assert done.exit_code == 1, done.output
+    found = json.loads(done.stdout)
+    said = {each["rule"] for each in found if each["outcome"] == "violation"}
+    assert rule in said
