@@ -112,7 +112,7 @@ def check(
         observation = Observation((), {})
         live = context is not None or kubeconfig is not None
         if live:
-            kinds = {kind for chosen in rules for kind in chosen.kinds}
+            kinds = {kind for chosen in rules for kind in chosen.kinds | chosen.check_only}
             observation = observe(kinds, str(kubeconfig) if kubeconfig else None, context)
     except (manifests.ManifestError, ObserveError) as error:
         raise _stop(str(error)) from None

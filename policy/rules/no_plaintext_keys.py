@@ -61,5 +61,7 @@ RULE = Rule(
     section=CERTIFICATE_SECTION,
     kinds=frozenset(),
     check=check,
+    # There may be very many, and what others keep in theirs is no part of a stack.
+    check_only=frozenset({CONFIG_MAP}),
     harmful=True,
 )

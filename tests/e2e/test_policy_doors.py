@@ -126,11 +126,16 @@ def test_the_rule_stops_a_preview(door: Door, rule: str) -> None:
 def test_the_gate_stops_the_write_when_the_preview_is_skipped(door: Door, rule: str) -> None:
     before = door.get(BROKEN[rule])
     door.declare(broken(documented(), rule))
-    said = door.stack.fail(
-        "up", "--yes", "--skip-preview", *door.pack(**{rule + GATE: "mandatory"})
-    )
+    update = ("up", "--yes", "--skip-preview")
+    said = door.stack.fail(*update, *door.pack(**{rule + GATE: "mandatory"}))
     assert f" {rule}{GATE} " in said
-    assert door.get(BROKEN[rule]) == before
+    if rule == "metrics-reachable":
+        # What the port is needed for is declared after the control plane, and stopped there.
+        assert "(kubernetes:operator.knative.dev/v1beta1:KnativeServing" in said
+        door.declare(documented())
+        door.stack.succeed(*update)
+    else:
+        assert door.get(BROKEN[rule]) == before
 
 
 @pytest.mark.parametrize("rule", BROKEN)

@@ -1,0 +1,282 @@
+"""The pack with the program, under the real engine: what it stops, says, mends and lets be."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+
+from harness import PulumiStack, StackFactory, make_stack, playing_operators
+from policy.pack import GATE, OBSERVED, UNDETERMINED
+from toolchain.cluster import Cluster
+from toolchain.paths import ROOT
+
+pytestmark = pytest.mark.e2e
+
+PACK = ("--policy-pack", str(ROOT / "policy"))
+CONFLICT = "no-conflicting-wildcard-gateway"
+FOREIGN: dict[str, Any] = {
+    "apiVersion": "networking.istio.io/v1beta1",
+    "kind": "Gateway",
+    "metadata": {"name": "public", "namespace": "shop"},
+    "spec": {
+        "selector": {"istio": "ingressgateway"},
+        "servers": [
+            {
+                "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+                "hosts": ["*"],
+                "tls": {"mode": "SIMPLE", "credentialName": "shop-certs"},
+            }
+        ],
+    },
+}
+GATEWAYS = ("networking.istio.io", "v1beta1")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with (
+        Cluster(tmp_path_factory.mktemp("pack") / "cluster") as running,
+        playing_operators(running),
+    ):
+        with running.client() as api:
+            client.CoreV1Api(api).create_namespace({"metadata": {"name": "shop"}})
+        yield running
+
+
+@pytest.fixture
+def stack(own: Cluster, tmp_path: Path) -> Iterator[PulumiStack]:
+    made = make_stack(tmp_path / "stack", own.kubeconfig)
+    made.configure(projects=["shop"])
+    yield made
+    made.destroy()
+
+
+@pytest.fixture
+def foreign(own: Cluster) -> Iterator[None]:
+    """Another team's Gateway, in a namespace that becomes a member."""
+    with own.client() as api:
+        gateways = client.CustomObjectsApi(api)
+        gateways.create_namespaced_custom_object(*GATEWAYS, "shop", "gateways", FOREIGN)
+        yield
+        gateways.delete_namespaced_custom_object(*GATEWAYS, "shop", "gateways", "public")
+
+
+def pack(stack: PulumiStack, **policies: Any) -> tuple[str, ...]:
+    file = stack.project / "pack.json"
+    file.write_text(json.dumps({k.replace("_", "-"): v for k, v in policies.items()}), "utf-8")
+    return (*PACK, "--policy-pack-config", str(file))
+
+
+def kinds(stack: PulumiStack) -> set[str]:
+    return {resource["type"].rpartition(":")[2] for resource in stack.resources()}
+
+
+def test_the_program_passes_and_previews_say_what_is_not_known_yet(stack: PulumiStack) -> None:
+    said = stack.preview(*PACK)
+    assert UNDETERMINED in said
+    assert "data.tls.crt: unknown until update (wildcard-certificate)" in said
+    assert "[mandatory]" not in said
+    said = stack.up(*PACK)
+    assert "✅" in said
+    assert UNDETERMINED not in said
+
+
+def test_a_conflicting_gateway_stops_the_update_before_anything_is_touched(
+    stack: PulumiStack, foreign: None
+) -> None:
+    said = stack.fail("up", "--yes", *PACK)
+    assert f"[mandatory] [severity: high]  {CONFLICT}" in said
+    assert "Gateway shop/public spec.servers[0].hosts[0]" in said
+    assert "Verifying installation prerequisites" in said
+    assert "Updating" not in said
+    assert not stack.resources()
+
+
+def test_the_gate_stops_the_member_roll_or_the_gateway_when_the_preview_is_skipped(
+    stack: PulumiStack, foreign: None, own: Cluster
+) -> None:
+    said = stack.fail("up", "--yes", "--skip-preview", *PACK)
+    assert CONFLICT + GATE in said
+    assert "KnativeServing" not in kinds(stack)
+    with own.client() as api:
+        found = client.CustomObjectsApi(api).list_cluster_custom_object(*GATEWAYS, "gateways")
+    assert [item["metadata"]["name"] for item in found["items"]] == ["public"]
+
+
+def test_levels_are_set_by_the_packs_config(stack: PulumiStack, foreign: None) -> None:
+    levels = {CONFLICT: "advisory", CONFLICT + GATE: "disabled"}
+    said = stack.succeed("preview", *pack(stack, **levels))
+    assert f"[advisory] [severity: high]  {CONFLICT}" in said
+    said = stack.succeed("preview", *pack(stack, **dict.fromkeys(levels, "disabled")))
+    assert CONFLICT not in said
+
+
+@pytest.mark.parametrize("observe", ["required", "best-effort", "off"])
+def test_a_cluster_that_does_not_answer(stack: PulumiStack, observe: str, tmp_path: Path) -> None:
+    nowhere = tmp_path / "kubeconfig"
+    cluster = {"name": "c", "cluster": {"server": "https://127.0.0.1:9"}}
+    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+    content = {"current-context": "c", "clusters": [cluster], "contexts": [context], "users": []}
+    nowhere.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", **content}), "utf-8")
+    stack.configure(appsDomain="apps.openshift.example.com")
+    stack.succeed("config", "set", "kubernetes:kubeconfig", str(nowhere))
+    asked = pack(stack, **{OBSERVED: {"enforcementLevel": "mandatory", "observe": observe}})
+    run = stack.run("preview", *asked)
+    if observe == "required":
+        assert run.code != 0
+        assert OBSERVED in run.output
+        assert "does not answer" in run.output
+        assert "best-effort" in run.output
+    else:
+        assert run.code == 0, run.output
+        assert OBSERVED not in run.output
+        assert "no cluster was read" in run.output or UNDETERMINED in run.output
+
+
+def test_a_kind_that_may_not_be_read_is_said_by_its_rules(stack: PulumiStack, own: Cluster) -> None:
+    rules = [
+        {"apiGroups": ["*"], "resources": [name], "verbs": ["*"]}
+        for name in (
+            "namespaces",
+            "services",
+            "secrets",
+            "servicemeshcontrolplanes",
+            "servicemeshmemberrolls",
+            "knativeservings",
+            "knativeeventings",
+            "ingresses",
+        )
+    ]
+    # May write Gateways, but not list them.
+    rules.append({"apiGroups": ["*"], "resources": ["gateways"], "verbs": ["get", "patch"]})
+    with own.client() as api:
+        rbac = client.RbacAuthorizationV1Api(api)
+        rbac.create_cluster_role({"metadata": {"name": "some"}, "rules": rules})
+        rbac.create_cluster_role_binding(
+            {
+                "metadata": {"name": "some"},
+                "roleRef": {
+                    "apiGroup": "rbac.authorization.k8s.io",
+                    "kind": "ClusterRole",
+                    "name": "some",
+                },
+                "subjects": [
+                    {"kind": "User", "name": "some", "apiGroup": "rbac.authorization.k8s.io"}
+                ],
+            }
+        )
+    stack.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig_for("some")))
+    said = stack.preview(*PACK)
+    assert "Gateway.networking.istio.io can't be listed" in said
+    assert CONFLICT in said
+    stack.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig))
+
+
+GATEWAY_PROGRAM = """
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+
+def gateway(name, namespace, host="*"):
+    return CustomResource(
+        name,
+        api_version="networking.istio.io/v1beta1",
+        kind="Gateway",
+        metadata={"name": name, "namespace": namespace},
+        spec={
+            "selector": {"istio": "ingressgateway"},
+            "servers": [
+                {
+                    "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+                    "hosts": [host],
+                    "tls": {"mode": "SIMPLE", "credentialName": "certs"},
+                }
+            ],
+        },
+    )
+"""
+
+
+def test_what_the_stack_takes_away_no_longer_counts(pulumi_stack: StackFactory) -> None:
+    stack = pulumi_stack(GATEWAY_PROGRAM + "gateway('first', 'default')\n")
+    stack.up(*PACK)
+    program = stack.project / "__main__.py"
+    program.write_text(GATEWAY_PROGRAM + "gateway('second', 'default')\n", "utf-8")
+    stack.succeed("up", "--yes", *PACK)
+    program.write_text(
+        GATEWAY_PROGRAM + "gateway('second', 'default'); gateway('third', 'default')\n", "utf-8"
+    )
+    assert "Gateway default/third" in stack.fail("up", "--yes", *PACK)
+
+
+def test_hosts_may_change_hands_inside_of_the_stack(pulumi_stack: StackFactory) -> None:
+    both = "gateway('one', 'default', 'a.example.org'); gateway('two', 'default', 'b.example.org')"
+    stack = pulumi_stack(GATEWAY_PROGRAM + both)
+    stack.up(*PACK)
+    swapped = both.replace("a.", "x.").replace("b.", "a.").replace("x.", "b.")
+    (stack.project / "__main__.py").write_text(GATEWAY_PROGRAM + swapped, "utf-8")
+    stack.succeed("up", "--yes", *PACK)
+
+
+KEYS_PROGRAM = """
+import pulumi, pulumi_tls
+from pulumi_random import RandomUuid
+
+key = pulumi_tls.PrivateKey("key", algorithm="RSA", rsa_bits=2048)
+RandomUuid("user", keepers={"key": %s})
+"""
+
+
+def test_a_key_in_plaintext_is_found_in_any_resource(pulumi_stack: StackFactory) -> None:
+    stack = pulumi_stack(KEYS_PROGRAM % "pulumi.Output.unsecret(key.private_key_pem)")
+    said = stack.fail("up", "--yes", "--skip-preview", *PACK)
+    assert "RandomUuid user keepers.key: found a private key in plaintext" in said
+    assert "-----BEGIN" not in said
+    assert "-----BEGIN" not in stack.state()
+
+
+def test_a_key_that_stays_secret_passes(pulumi_stack: StackFactory) -> None:
+    stack = pulumi_stack(KEYS_PROGRAM % "key.private_key_pem")
+    assert "✅" in stack.up(*PACK)
+    assert "-----BEGIN RSA" not in stack.state()
+
+
+MENDED_PROGRAM = """
+import pulumi, pulumi_random
+from pulumi_kubernetes.apiextensions import CustomResource
+
+label = pulumi_random.RandomPet("label")
+CustomResource(
+    "basic",
+    api_version="maistra.io/v2",
+    kind="ServiceMeshControlPlane",
+    metadata={
+        "name": "basic",
+        "namespace": "default",
+        "labels": {"later": label.id},
+        "annotations": {"hidden": pulumi.Output.secret("not for everyone")},
+    },
+    spec={"proxy": {"networking": {"trafficControl": {"inbound": {"excludedPorts": [8444]}}}}},
+)
+"""
+
+
+def test_remediation_mends_what_is_safe_and_nothing_else(
+    cluster: Cluster, pulumi_stack: StackFactory
+) -> None:
+    stack = pulumi_stack(MENDED_PROGRAM)
+    stack.fail("up", "--yes", *PACK)
+    gates = {f"excluded-ports{GATE}": "remediate", "all": "disabled"}
+    stack.succeed("up", "--yes", *pack(stack, **gates))
+    with cluster.client() as api:
+        found = client.CustomObjectsApi(api).get_namespaced_custom_object(
+            "maistra.io", "v2", "default", "servicemeshcontrolplanes", "basic"
+        )
+    inbound = found["spec"]["proxy"]["networking"]["trafficControl"]["inbound"]
+    assert inbound == {"excludedPorts": [8444, 8022]}
+    assert found["metadata"]["labels"]["later"]
+    assert found["metadata"]["annotations"]["hidden"] == "not for everyone"
+    assert "not for everyone" not in stack.state()
