@@ -1,23 +1,32 @@
 """Serverless inside Service Mesh: settings in, components wired, outputs out."""
 
+from datetime import UTC, datetime
+
 import pulumi
 
 from cluster import ClusterError, Observed, observe
+from components import brought, prerequisites, verification
 from components.certificates import CertificateAuthority, WildcardCertificate
-from components.control_plane import ServiceMeshControlPlane
+from components.control_plane import ControlPlaneError, ServiceMeshControlPlane
+from components.domain_mappings import DomainMappings
 from components.eventing import KnativeEventing
 from components.gateways import Gateways
+from components.kafka import KnativeKafka
+from components.labelled_secrets import LabelledSecrets
 from components.member_roll import MemberRoll, members
 from components.namespaces import NamespaceError, Namespaces, to_make
+from components.operators import Operators
+from components.prerequisites import PrerequisiteError
 from components.serving import KnativeServing
-from settings import SettingsError, choose_apps_domain, from_config
+from settings import Settings, SettingsError, choose_apps_domain, from_config
 
 
-def observed() -> Observed:
+def observed(settings: Settings) -> Observed:
     """Read the cluster of the stack's Kubernetes provider; a preview can do without one."""
     kubernetes = pulumi.Config("kubernetes")
+    question = prerequisites.question(settings)
     try:
-        return observe(kubernetes.get("kubeconfig"), kubernetes.get("context"))
+        return observe(kubernetes.get("kubeconfig"), kubernetes.get("context"), question)
     except ClusterError as error:
         if not pulumi.runtime.is_dry_run():
             raise
@@ -25,40 +34,69 @@ def observed() -> Observed:
         return Observed()
 
 
-def after(*done: pulumi.Resource) -> pulumi.ResourceOptions:
-    """Order a component after others, each with all that it made."""
-    return pulumi.ResourceOptions(depends_on=list(done))
+def after(*done: pulumi.Resource | None) -> pulumi.ResourceOptions:
+    """Order a component after others (those that there are), each with all that it made."""
+    return pulumi.ResourceOptions(depends_on=[each for each in done if each is not None])
 
 
 def integrate() -> None:
     """Declare the integration, every edge of its order explicit."""
-    settings = from_config(pulumi.runtime.get_config_env(), pulumi.get_stack())
-    found = observed()
+    config = pulumi.runtime.get_config_env()
+    secrets = {key for key in config if pulumi.runtime.is_config_secret(key)}
+    settings = from_config(config, pulumi.get_stack(), secrets)
+    found = observed(settings)
     domain = choose_apps_domain(settings, found.apps_domain)
+    prerequisites.check(settings, found)
+    brought.check(settings, domain, found.certificate, datetime.now(UTC))
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    wanted = [settings.mesh_namespace, *members(settings)]
+    wanted = prerequisites.namespaces(settings)
 
     namespaces = Namespaces("namespaces", to_make(wanted, found.namespaces, stack), stack)
-    authority = CertificateAuthority("certificate-authority", settings, domain)
+    operators = (
+        Operators("operators", settings, after(namespaces)) if settings.install_operators else None
+    )
+    authority = (
+        CertificateAuthority("certificate-authority", settings, domain)
+        if settings.wildcard_from == "authority"
+        else None
+    )
     wildcard = WildcardCertificate(
         "wildcard-certificate", settings, domain, authority, after(namespaces)
     )
-    control_plane = ServiceMeshControlPlane("control-plane", settings, after(wildcard))
+    labelled = LabelledSecrets("labelled-secrets", settings) if settings.labelled_secrets else None
+    control_plane = ServiceMeshControlPlane(
+        "control-plane", settings, found.control_plane, after(wildcard, operators)
+    )
     member_roll = MemberRoll("member-roll", settings, after(control_plane))
     gateways = Gateways("gateways", settings, after(member_roll))
-    serving = KnativeServing("serving", settings, after(gateways))
-    KnativeEventing("eventing", settings, after(serving))
+    serving = KnativeServing("serving", settings, after(gateways, labelled))
+    eventing = KnativeEventing("eventing", settings, after(serving))
+    kafka = (
+        KnativeKafka("kafka", settings, after(eventing))
+        if settings.kafka_bootstrap_servers
+        else None
+    )
+    if settings.domain_mappings:
+        DomainMappings("domain-mappings", settings, after(serving))
+    if settings.verification_image is not None:
+        verification.Verification("verification", settings, after(eventing, kafka))
+        pulumi.export("verificationUrl", verification.url(settings, domain))
 
     pulumi.export("appsDomain", domain)
-    pulumi.export("caCertificatePem", authority.certificate_pem)
-    pulumi.export(
-        "wildcardSecret", pulumi.Output.concat(settings.mesh_namespace, "/", wildcard.secret_name)
-    )
+    if wildcard.authority_pem is not None:
+        pulumi.export("caCertificatePem", wildcard.authority_pem)
+    pulumi.export("wildcardSecret", f"{settings.mesh_namespace}/{settings.wildcard_secret}")
     pulumi.export("controlPlane", f"{settings.mesh_namespace}/{settings.control_plane_name}")
     pulumi.export("members", members(settings))
 
 
 try:
     integrate()
-except (SettingsError, ClusterError, NamespaceError) as error:
+except (
+    SettingsError,
+    ClusterError,
+    ControlPlaneError,
+    NamespaceError,
+    PrerequisiteError,
+) as error:
     raise pulumi.RunError(str(error)) from None

@@ -7,11 +7,11 @@ found and what the key takes. Nothing is touched before the settings are good.
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
 PROJECT: Final = "serverless-mesh"
@@ -72,17 +72,54 @@ def _excluded(value: tuple[int, ...]) -> tuple[int, ...]:
     return value
 
 
+def _server(value: str) -> str:
+    host, colon, port = value.partition(":")
+    labels = host.split(".")
+    good = len(host) <= 253 and all(map(_LABEL.fullmatch, labels))
+    if not good or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
+        raise ValueError(
+            "takes a bootstrap server as host or host:port, "
+            "for example my-cluster-kafka-bootstrap.kafka:9092"
+        )
+    return value
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Server = Annotated[str, AfterValidator(_server)]
+Text = Annotated[str, Field(min_length=1)]
+_MODEL: Final = ConfigDict(
+    alias_generator=to_camel, validate_by_name=True, frozen=True, extra="forbid", strict=True
+)
+
+
+class Labelled(BaseModel):
+    """An existing secret that gets the label by which net-istio sees it."""
+
+    model_config = _MODEL
+
+    namespace: Name = Field(description="Namespace of the secret.")
+    name: Name = Field(description="Name of the secret.")
+
+
+class MappedDomain(BaseModel):
+    """A host outside the wildcard that leads to a Knative Service."""
+
+    model_config = _MODEL
+
+    host: Domain = Field(description="The host, for example shop.example.org.")
+    project: Name = Field(description="Project of the Knative Service.")
+    service: Name = Field(description="Name of the Knative Service.")
+    secret: Name | None = Field(
+        default=None, description="Secret with the host's certificate, in the service's project."
+    )
 
 
 class Settings(BaseModel):
     """The settings of one stack; field names are the keys in camel case."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, frozen=True, extra="forbid", strict=True
-    )
+    model_config = _MODEL
 
     apps_domain: Domain | None = Field(
         default=None,
@@ -124,6 +161,47 @@ class Settings(BaseModel):
         default="wildcard-certs",
         description="Name of the secret with the wildcard certificate, in the mesh's namespace.",
     )
+    wildcard_from: Literal["authority", "pem", "secret", "cert-manager"] = Field(
+        default="authority",
+        description=(
+            "Where the wildcard certificate comes from. `authority`: made here and signed by the "
+            "certificate authority, which is made here too unless caCertificate and caKey bring "
+            "one. `pem`: wildcardCertificate and wildcardKey. `secret`: the secret wildcardSecret "
+            "is there already. `cert-manager`: a Certificate of the issuer issuerName."
+        ),
+    )
+    ca_certificate: Text | None = Field(
+        default=None,
+        description=(
+            "Certificate of your own authority, in PEM. With wildcardFrom `pem` or `secret`, the "
+            "certificate's chain must end at it."
+        ),
+    )
+    ca_key: SecretStr | None = Field(
+        default=None,
+        description="Private key of your own authority, in PEM; set it with `--secret`.",
+    )
+    wildcard_certificate: Text | None = Field(
+        default=None,
+        description="Your own wildcard certificate, in PEM, followed by its intermediate ones.",
+    )
+    wildcard_key: SecretStr | None = Field(
+        default=None,
+        description="Private key of wildcardCertificate, in PEM; set it with `--secret`.",
+    )
+    issuer_name: Text | None = Field(default=None, description="Name of cert-manager's issuer.")
+    issuer_kind: Literal["ClusterIssuer", "Issuer"] = Field(
+        default="ClusterIssuer",
+        description="Kind of cert-manager's issuer; an Issuer is in the mesh's namespace.",
+    )
+    existing_mesh: bool = Field(
+        default=False,
+        description=(
+            "Whether the control plane is there already and others own it: only what Serverless "
+            "needs is patched into it, members join by a ServiceMeshMember each, and destroying "
+            "the stack takes away only that."
+        ),
+    )
     mesh_namespace: Name = Field(
         default="istio-system", description="Namespace of the control plane."
     )
@@ -157,6 +235,97 @@ class Settings(BaseModel):
             "knative-eventing; made when absent, adopted when present."
         ),
     )
+    manage_network_policy: bool = Field(
+        default=True,
+        description=(
+            "Whether Service Mesh makes network policies. Where it does not, Serverless must not "
+            "either: both Knative resources are annotated so."
+        ),
+    )
+    metrics: bool = Field(
+        default=False,
+        description=(
+            "Whether Serving and Eventing keep their metrics for Prometheus, which mTLS disables "
+            "otherwise."
+        ),
+    )
+    secret_filtering: bool = Field(
+        default=True,
+        description=(
+            "Whether net-istio reads only secrets that are labelled with a certificate-uid; the "
+            "wildcard secret is."
+        ),
+    )
+    labelled_secrets: tuple[Labelled, ...] = Field(
+        default=(),
+        description=(
+            "Existing secrets to label with a certificate-uid, so that net-istio sees them: "
+            "`[{namespace: shop, name: shop-tls}]`."
+        ),
+    )
+    kafka_bootstrap_servers: tuple[Server, ...] = Field(
+        default=(),
+        description=(
+            "Bootstrap servers of Apache Kafka, `host:port` each. With any, KnativeKafka is "
+            "installed; without a port, the documented ones are open to the host."
+        ),
+    )
+    kafka_features: Annotated[
+        tuple[Literal["channel", "source", "broker", "sink"], ...], Field(min_length=1)
+    ] = Field(
+        default=("channel", "source", "broker", "sink"),
+        description="What KnativeKafka provides.",
+    )
+    kafka_partitions: Annotated[int, Field(ge=1)] = Field(
+        default=10, description="Partitions of a broker's topics."
+    )
+    kafka_replication_factor: Annotated[int, Field(ge=1)] = Field(
+        default=3, description="Replicas of a broker's topics."
+    )
+    domain_mappings: tuple[MappedDomain, ...] = Field(
+        default=(),
+        description=(
+            "Hosts outside the wildcard: `[{host: shop.example.org, project: shop, service: "
+            "hello, secret: shop-tls}]`."
+        ),
+    )
+    verification_image: Text | None = Field(
+        default=None,
+        description=(
+            "Image of a Knative Service that proves the integration: with it the service is made, "
+            "and `serverless-mesh verify` asks it."
+        ),
+    )
+    verification_name: Name = Field(
+        default="hello", description="Name of the Knative Service that proves the integration."
+    )
+    verification_project: Name = Field(
+        default="default",
+        description=(
+            "Project of the Knative Service that proves the integration; it joins the mesh."
+        ),
+    )
+    install_operators: bool = Field(
+        default=False,
+        description=(
+            "Whether to subscribe to the operators of Serverless and Service Mesh, and wait for "
+            "them. Otherwise they must be there."
+        ),
+    )
+    serverless_channel: Text = Field(
+        default="stable", description="Channel of the Serverless operator's subscription."
+    )
+    mesh_channel: Text = Field(
+        default="stable", description="Channel of the Service Mesh operator's subscription."
+    )
+    install_plan_approval: Literal["Automatic", "Manual"] = Field(
+        default="Automatic",
+        description="Who approves the operators' updates; with Manual, the first install too.",
+    )
+    catalog_source: Text = Field(
+        default="redhat-operators",
+        description="Catalog with both operators, in the namespace openshift-marketplace.",
+    )
     ready_timeout_seconds: Annotated[int, Field(ge=1)] = Field(
         default=600, description="Seconds to wait for each object until it is ready."
     )
@@ -170,6 +339,31 @@ class Settings(BaseModel):
                 f"certificates are valid (caDays, certificateDays), found "
                 f"{self.early_renewal_hours}: every update would renew them"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _certificates_whole(self) -> Self:
+        kinds: dict[str, dict[str, object]] = {
+            "authority": {"caKey": self.ca_certificate, "caCertificate": self.ca_key},
+            "pem": {"wildcardCertificate": True, "wildcardKey": True},
+            "secret": {},
+            "cert-manager": {"issuerName": True},
+        }
+        needed = kinds[self.wildcard_from]
+        given = {
+            "caCertificate": self.ca_certificate,
+            "caKey": self.ca_key,
+            "wildcardCertificate": self.wildcard_certificate,
+            "wildcardKey": self.wildcard_key,
+            "issuerName": self.issuer_name,
+        }
+        if missing := [key for key, by in needed.items() if by and not given[key]]:
+            raise ValueError(
+                f"{', '.join(missing)} must be set with wildcardFrom {self.wildcard_from}"
+            )
+        useful = {*needed, *(() if self.wildcard_from == "cert-manager" else ("caCertificate",))}
+        if idle := [key for key, value in given.items() if value and key not in useful]:
+            raise ValueError(f"{', '.join(idle)} has no use with wildcardFrom {self.wildcard_from}")
         return self
 
 
@@ -189,13 +383,38 @@ def parse(values: Mapping[str, Any], stack_file: str) -> Settings:
         raise SettingsError(f"{stack_file}: {count} in the settings\n{text}") from None
 
 
-def from_config(config: Mapping[str, str], stack: str) -> Settings:
+SECRETS: Final = ("caKey", "wildcardKey")
+"""The keys that must be set with `--secret`."""
+TEXTS: Final = frozenset({*SECRETS, "caCertificate", "wildcardCertificate"})
+"""The keys that take any text, as far as the settings by themselves can tell."""
+
+
+def refuse_plaintext(plain: Container[str], stack_file: str) -> None:
+    """Refuse a private key among the keys whose values stand in plaintext.
+
+    Raises:
+        SettingsError: with what to do about it.
+    """
+    for key in SECRETS:
+        if key in plain:
+            raise SettingsError(
+                f"{PROJECT}:{key} stands in plaintext in {stack_file}. Replace the key, for it may "
+                f"have been seen, and set the new one: pulumi config set --secret {PROJECT}:{key} "
+                "< new.key"
+            )
+
+
+def from_config(config: Mapping[str, str], stack: str, secrets: Container[str] = ()) -> Settings:
     """Read the settings out of a stack's whole configuration, in which every value is a text.
+
+    `secrets` are the whole keys of the configuration that the engine holds as secrets.
 
     Raises:
         SettingsError: with every error at once.
     """
     prefix = f"{PROJECT}:"
+    plain = {key.removeprefix(prefix) for key in config if key not in secrets and config[key]}
+    refuse_plaintext(plain, f"Pulumi.{stack}.yaml")
     values = {
         key.removeprefix(prefix): _typed(key.removeprefix(prefix), text)
         for key, text in config.items()
@@ -246,12 +465,16 @@ def _line(problem: dict[str, Any]) -> str:
         near = difflib.get_close_matches(key, keys(), 1)
         return f"{PROJECT}:{key} is no setting" + (f"; did you mean {near[0]}?" if near else "")
     said = re.sub(r"^Input should be ", "takes ", said)
-    return f"{PROJECT}:{key} {said}, found {problem['input']!r}"
+    if said == "Field required":
+        return f"{PROJECT}:{key} must be set"
+    found = "a secret" if key in SECRETS else repr(problem["input"])
+    return f"{PROJECT}:{key} {said}, found {found}"
 
 
 def _path(location: tuple[str | int, ...]) -> str:
     head, *rest = location
-    return str(head) + "".join(f"[{part}]" for part in rest if isinstance(part, int))
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+    return str(head) + "".join(parts)
 
 
 def keys() -> list[str]:

@@ -8,7 +8,7 @@ import yaml
 from settings import PROJECT, Settings
 
 MARK: Final = "# Below: generated from settings.py by `make docs`.\n"
-_SCALARS: Final = ("integer", "boolean", "string", "array")
+_TYPES: Final = ("integer", "boolean", "string", "array")
 
 
 def _properties() -> dict[str, dict[str, Any]]:
@@ -17,7 +17,7 @@ def _properties() -> dict[str, dict[str, Any]]:
 
 def _type(schema: Mapping[str, Any]) -> str:
     options = [option.get("type") for option in schema.get("anyOf", [schema])]
-    return next(name for name in _SCALARS if name in options)
+    return next((name for name in _TYPES if name in options), "object")
 
 
 def project_config() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from policy.model import Judgement, Rule, Violation, judge
 from policy.observe import Observation, ObserveError, observe
 from policy.rules import RULES
 from policy.world import World
-from settings import PROJECT, SettingsError, parse
+from settings import PROJECT, TEXTS, SettingsError, parse, refuse_plaintext
 
 WRONG: Final = 1
 COULD_NOT: Final = 2
@@ -55,8 +55,17 @@ def check_settings(
         raise _stop(f"{stack_file} can't be read: {error}") from None
     # Keys of providers keep their prefix and are theirs to judge.
     ours = {key: value for key, value in values.items() if ":" not in key}
+    encrypted = {
+        key for key, value in ours.items() if isinstance(value, dict) and "secure" in value
+    }
+    # What only the engine can decrypt is judged by its being there.
+    there = dict.fromkeys(encrypted & TEXTS, "encrypted")
     try:
-        parse(ours, stack_file.name)
+        refuse_plaintext(ours.keys() - encrypted, stack_file.name)
+        parse(
+            {key: value for key, value in ours.items() if key not in encrypted} | there,
+            stack_file.name,
+        )
     except SettingsError as error:
         err.print(str(error), markup=False)
         raise typer.Exit(WRONG) from None

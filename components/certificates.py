@@ -14,6 +14,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_random import RandomUuid
 
 from components.children import child_options
+from components.custom_resource import Manifest, declare, ready
 from components.names import CERTIFICATE_UID, OWNED
 from settings import Settings
 
@@ -53,7 +54,8 @@ def encoded(text: str) -> str:
 class CertificateAuthority(pulumi.ComponentResource):
     """A root key and the self-signed certificate that signs the wildcard certificate.
 
-    Outputs: `certificate_pem` (public) and `private_key_pem` (a secret, for signing only).
+    Both are brought along where the settings have them. Outputs: `certificate_pem` (public) and
+    `private_key_pem` (a secret, for signing only).
     """
 
     certificate_pem: pulumi.Output[str]
@@ -67,7 +69,16 @@ class CertificateAuthority(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:certificates:CertificateAuthority", name, None, opts)
-        child = child_options(self, opts)
+        if settings.ca_certificate is not None and settings.ca_key is not None:
+            self.certificate_pem = pulumi.Output.from_input(settings.ca_certificate)
+            self.private_key_pem = pulumi.Output.secret(settings.ca_key.get_secret_value())
+        else:
+            self._make(name, settings, apps_domain, child_options(self, opts))
+        self.register_outputs({"certificatePem": self.certificate_pem})
+
+    def _make(
+        self, name: str, settings: Settings, apps_domain: str, child: pulumi.ResourceOptions
+    ) -> None:
         key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=settings.key_bits, opts=child)
         certificate = tls.SelfSignedCert(
             name,
@@ -82,48 +93,54 @@ class CertificateAuthority(pulumi.ComponentResource):
         )
         self.certificate_pem = certificate.cert_pem
         self.private_key_pem = key.private_key_pem
-        self.register_outputs({"certificatePem": self.certificate_pem})
 
 
 class WildcardCertificate(pulumi.ComponentResource):
-    """The certificate for `*.<apps domain>` and the secret from which the gateway serves it.
+    """The certificate for `*.<apps domain>` in the secret from which the gateway serves it.
 
-    Outputs: `certificate_pem` (public) and `secret_name`.
+    It is signed by `authority`, or, without one, comes from where the settings say. Output:
+    `authority_pem`, the certificate that clients must trust, None where it is not known.
     """
 
-    certificate_pem: pulumi.Output[str]
-    secret_name: pulumi.Output[str]
+    authority_pem: pulumi.Output[str] | None
 
     def __init__(
         self,
         name: str,
         settings: Settings,
         apps_domain: str,
-        authority: CertificateAuthority,
+        authority: CertificateAuthority | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:certificates:WildcardCertificate", name, None, opts)
         child = child_options(self, opts)
-        key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=settings.key_bits, opts=child)
-        request = tls.CertRequest(
-            f"{name}-request",
-            private_key_pem=key.private_key_pem,
-            subject=tls.CertRequestSubjectArgs(**wildcard_subject(settings, apps_domain)),
-            dns_names=dns_names(settings, apps_domain),
-            opts=child,
-        )
-        certificate = tls.LocallySignedCert(
-            name,
-            cert_request_pem=request.cert_request_pem,
-            ca_private_key_pem=authority.private_key_pem,
-            ca_cert_pem=authority.certificate_pem,
-            validity_period_hours=settings.certificate_days * 24,
-            early_renewal_hours=settings.early_renewal_hours,
-            allowed_uses=["digital_signature", "key_encipherment", "server_auth"],
-            opts=child,
-        )
+        brought = settings.ca_certificate
+        self.authority_pem = None if brought is None else pulumi.Output.from_input(brought)
+        if authority is not None:
+            self.authority_pem = authority.certificate_pem
+            self._secret(settings, *_signed(name, settings, apps_domain, authority, child), child)
+        match settings.wildcard_from:
+            case "pem":
+                assert settings.wildcard_key is not None, "the settings ask for both"
+                key = pulumi.Output.secret(settings.wildcard_key.get_secret_value())
+                certificate = pulumi.Output.from_input(settings.wildcard_certificate or "")
+                self._secret(settings, certificate, key, child)
+            case "cert-manager":
+                uid = RandomUuid("certificate-uid", opts=child)
+                manifest = issued(settings, apps_domain, {CERTIFICATE_UID: uid.result})
+                waiting = ready(manifest, settings.ready_timeout_seconds)
+                declare(settings.wildcard_secret, waiting, child)
+        self.register_outputs({"authorityPem": self.authority_pem})
+
+    def _secret(
+        self,
+        settings: Settings,
+        certificate: pulumi.Output[str],
+        key: pulumi.Output[str],
+        child: pulumi.ResourceOptions,
+    ) -> None:
         uid = RandomUuid("certificate-uid", opts=child)
-        secret = v1.Secret(
+        v1.Secret(
             settings.wildcard_secret,
             metadata=ObjectMetaArgs(
                 name=settings.wildcard_secret,
@@ -134,12 +151,59 @@ class WildcardCertificate(pulumi.ComponentResource):
             type="kubernetes.io/tls",
             # `data` rather than `stringData`, which the API server never gives back: a refresh
             # could not compare it.
-            data={
-                "tls.crt": certificate.cert_pem.apply(encoded),
-                "tls.key": key.private_key_pem.apply(encoded),
-            },
+            data={"tls.crt": certificate.apply(encoded), "tls.key": key.apply(encoded)},
             opts=child,
         )
-        self.certificate_pem = certificate.cert_pem
-        self.secret_name = secret.metadata.name
-        self.register_outputs({"secretName": self.secret_name})
+
+
+def _signed(
+    name: str,
+    settings: Settings,
+    apps_domain: str,
+    authority: CertificateAuthority,
+    child: pulumi.ResourceOptions,
+) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+    """Make a certificate that the authority signs; return it and its key."""
+    key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=settings.key_bits, opts=child)
+    request = tls.CertRequest(
+        f"{name}-request",
+        private_key_pem=key.private_key_pem,
+        subject=tls.CertRequestSubjectArgs(**wildcard_subject(settings, apps_domain)),
+        dns_names=dns_names(settings, apps_domain),
+        opts=child,
+    )
+    certificate = tls.LocallySignedCert(
+        name,
+        cert_request_pem=request.cert_request_pem,
+        ca_private_key_pem=authority.private_key_pem,
+        ca_cert_pem=authority.certificate_pem,
+        validity_period_hours=settings.certificate_days * 24,
+        early_renewal_hours=settings.early_renewal_hours,
+        allowed_uses=["digital_signature", "key_encipherment", "server_auth"],
+        opts=child,
+    )
+    return certificate.cert_pem, key.private_key_pem
+
+
+def issued(settings: Settings, apps_domain: str, labels: dict[str, Any]) -> Manifest:
+    """Return the manifest by which cert-manager issues the wildcard certificate."""
+    return {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": {"name": settings.wildcard_secret, "namespace": settings.mesh_namespace},
+        "spec": {
+            "secretName": settings.wildcard_secret,
+            "secretTemplate": {"labels": labels},
+            "dnsNames": dns_names(settings, apps_domain),
+            "subject": {"organizations": [settings.organization]},
+            "duration": f"{settings.certificate_days * 24}h",
+            "renewBefore": f"{settings.early_renewal_hours}h",
+            "privateKey": {"algorithm": "RSA", "size": settings.key_bits},
+            "usages": ["digital signature", "key encipherment", "server auth"],
+            "issuerRef": {
+                "group": "cert-manager.io",
+                "kind": settings.issuer_kind,
+                "name": settings.issuer_name,
+            },
+        },
+    }

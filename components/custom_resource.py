@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.apiextensions import CustomResource, CustomResourcePatch
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.names import OWNED
@@ -32,6 +32,23 @@ def declare(name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions
         api_version=manifest["apiVersion"],
         kind=manifest["kind"],
         metadata=ObjectMetaArgs(**{**metadata, "annotations": annotations}),
+        spec=manifest["spec"],
+        opts=opts,
+    )
+
+
+def declare_patch(
+    name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions
+) -> CustomResourcePatch:
+    """Register the manifest as the stack's share of an object that others own.
+
+    A field that others set to another value is a conflict, which stops the update.
+    """
+    return CustomResourcePatch(
+        name,
+        api_version=manifest["apiVersion"],
+        kind=manifest["kind"],
+        metadata=ObjectMetaArgs(**manifest["metadata"]),
         spec=manifest["spec"],
         opts=opts,
     )

@@ -1,11 +1,12 @@
 """KnativeEventing. Documentation: "Installing and configuring Serverless", step 3."""
 
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 
 from components.children import child_options
 from components.custom_resource import Manifest, declare, ready
+from components.knative import annotations, observability
 from components.names import EVENTING_NAMESPACE
 from components.sidecars import workloads
 from settings import Settings
@@ -18,14 +19,17 @@ WITH_SIDECAR: Final = (
 )
 
 
-def eventing() -> Manifest:
+def eventing(settings: Settings) -> Manifest:
     """Return the manifest of KnativeEventing with the Istio integration."""
+    metadata: dict[str, Any] = {"name": "knative-eventing", "namespace": EVENTING_NAMESPACE}
+    if found := annotations(settings):
+        metadata["annotations"] = found
     return {
         "apiVersion": "operator.knative.dev/v1beta1",
         "kind": "KnativeEventing",
-        "metadata": {"name": "knative-eventing", "namespace": EVENTING_NAMESPACE},
+        "metadata": metadata,
         "spec": {
-            "config": {"features": {"istio": "enabled"}},
+            "config": {"features": {"istio": "enabled"}, **observability(settings)},
             "workloads": workloads(WITH_SIDECAR),
         },
     }
@@ -38,6 +42,6 @@ class KnativeEventing(pulumi.ComponentResource):
         self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("serverlessmesh:eventing:KnativeEventing", name, None, opts)
-        manifest = ready(eventing(), settings.ready_timeout_seconds)
+        manifest = ready(eventing(settings), settings.ready_timeout_seconds)
         declare("knative-eventing", manifest, child_options(self, opts))
         self.register_outputs({})

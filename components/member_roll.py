@@ -1,4 +1,8 @@
-"""The ServiceMeshMemberRoll. Documentation: "Installing and configuring Service Mesh", step 2."""
+"""The ServiceMeshMemberRoll. Documentation: "Installing and configuring Service Mesh", step 2.
+
+The members of a roll are one list with one owner. In a mesh of others each namespace joins by a
+ServiceMeshMember of its own instead, so that nobody's members are touched.
+"""
 
 import pulumi
 
@@ -10,7 +14,10 @@ from settings import Settings
 
 def members(settings: Settings) -> list[str]:
     """Return the members: both Knative namespaces first, then the projects, none twice."""
-    return list(dict.fromkeys([SERVING_NAMESPACE, EVENTING_NAMESPACE, *settings.projects]))
+    proving = [settings.verification_project] if settings.verification_image else []
+    return list(
+        dict.fromkeys([SERVING_NAMESPACE, EVENTING_NAMESPACE, *settings.projects, *proving])
+    )
 
 
 def member_roll(settings: Settings) -> Manifest:
@@ -23,13 +30,35 @@ def member_roll(settings: Settings) -> Manifest:
     }
 
 
+def member(settings: Settings, namespace: str) -> Manifest:
+    """Return the manifest by which a namespace joins a mesh of others."""
+    return {
+        "apiVersion": "maistra.io/v1",
+        "kind": "ServiceMeshMember",
+        # The only name that Service Mesh takes.
+        "metadata": {"name": "default", "namespace": namespace},
+        "spec": {
+            "controlPlaneRef": {
+                "namespace": settings.mesh_namespace,
+                "name": settings.control_plane_name,
+            }
+        },
+    }
+
+
 class MemberRoll(pulumi.ComponentResource):
-    """The member roll, with every member configured."""
+    """The membership of every namespace, configured."""
 
     def __init__(
         self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("serverlessmesh:member_roll:MemberRoll", name, None, opts)
-        manifest = ready(member_roll(settings), settings.ready_timeout_seconds)
-        declare(f"{MEMBER_ROLL}-members", manifest, child_options(self, opts))
+        child, timeout = child_options(self, opts), settings.ready_timeout_seconds
+        if settings.existing_mesh:
+            for namespace in members(settings):
+                manifest = ready(member(settings, namespace), timeout)
+                declare(f"{namespace}-member", manifest, child)
+        else:
+            manifest = ready(member_roll(settings), timeout)
+            declare(f"{MEMBER_ROLL}-members", manifest, child)
         self.register_outputs({"members": members(settings)})

@@ -63,6 +63,26 @@ def problems(
     yield from _key_problems(chain[0], key)
 
 
+def authority_problems(certificate: str, key: str, now: datetime) -> Iterator[Problem]:
+    """List what keeps a PEM certificate and its PEM key from being a certificate authority."""
+    from cryptography import x509
+
+    try:
+        first = _load(certificate)[0]
+    except ValueError:
+        yield Problem("tls.crt", "no certificate in PEM", "the authority's certificate")
+        return
+    try:
+        constraints = first.extensions.get_extension_for_class(x509.BasicConstraints).value
+        signs = constraints.ca
+    except x509.ExtensionNotFound:
+        signs = False
+    if not signs:
+        yield Problem("tls.crt", "a certificate that may not sign others", "an authority's (CA)")
+    yield from _date_problems(first, now)
+    yield from _key_problems(first, key)
+
+
 def _load(pem: str) -> "Sequence[x509.Certificate]":
     from cryptography import x509
 

@@ -58,19 +58,12 @@ VENDORS: Final = (
     ),
     Definitions(
         Module(
-            "knative.dev/serving",
-            "v0.51.0",
-            "h1:yN2Q7eYqJgoPfZkATjoBZyGbZ2P1Qhns9HIMU4mF+to=",
-        ),
-        ("config/core/300-resources",),
-    ),
-    Definitions(
-        Module(
             "knative.dev/operator",
             "v0.42.2",
             "h1:wgAWYHwoSFmV+wPHCt5dZahHTHLy2VCM4G82PEo9iSc=",
         ),
-        ("config/crd/bases",),
+        # With the definitions of Knative Serving, which it installs.
+        ("config/crd/bases", "cmd/operator/kodata/knative-serving/1.15.2/1-serving-crds.yaml"),
     ),
     Definitions(
         Module(

@@ -32,7 +32,7 @@ def documented(name: str) -> dict[str, Any]:
         ("local-gateway", local_gateway()),
         ("local-gateway-service", local_gateway_service(Settings())),
         ("serving", serving(Settings(mesh_namespace="your-istio-namespace"))),
-        ("eventing", eventing()),
+        ("eventing", eventing(Settings())),
     ],
 )
 def test_defaults_are_the_documentations(name: str, manifest: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import typer
 from toolchain.operators.__main__ import main
 from toolchain.operators.controller import RESOURCES
 from toolchain.operators.orders import Failure, Order, orders
-from toolchain.operators.status import KINDS, Outcome, Progress, World, status
+from toolchain.operators.status import KINDS, Outcome, Progress, World, memberships, status
 
 Object = dict[str, Any]
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z"
@@ -55,7 +55,10 @@ def test_every_kind_that_is_watched_has_a_status() -> None:
     assert list(RESOURCES) == list(KINDS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+WITH_CONDITIONS = [kind for kind in KINDS if kind != "Subscription"]
+
+
+@pytest.mark.parametrize("kind", WITH_CONDITIONS)
 def test_ready_follows_the_outcome(kind: str) -> None:
     item, of = resource(kind), world(MESH)
     assert conditions(status(item, of, Progress.DONE, NOW))["Ready"][0] == "True"
@@ -72,7 +75,7 @@ def test_a_second_look_changes_nothing(kind: str, outcome: Outcome) -> None:
     assert status(once, world(MESH), outcome, LATER) == once["status"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WITH_CONDITIONS)
 def test_a_generation_is_observed_when_the_work_on_it_is_done(kind: str) -> None:
     item = resource(kind, generation=7)
     assert status(item, World(), Progress.DONE, NOW)["observedGeneration"] == 7
@@ -238,3 +241,30 @@ def test_an_order_that_is_not_understood_is_seen(text: str) -> None:
 def test_only_a_known_kind_can_be_left_out(tmp_path: Path) -> None:
     with pytest.raises(typer.BadParameter, match=r"found Knative, takes .*KnativeServing"):
         main(tmp_path / "unread", without=["KnativeServing", "Knative"])
+
+
+def test_a_subscription_is_installed_when_the_work_is_done() -> None:
+    item = resource("Subscription", {"name": "serverless-operator"})
+    assert status(item, World(), Progress.UNDERWAY, NOW)["state"] == "UpgradePending"
+    done = status(item, World(), Progress.DONE, NOW)
+    assert done["state"] == "AtLatestKnown"
+    assert done["installedCSV"].startswith("serverless-operator.v1.")
+    assert "installedCSV" not in status(item, World(), FAILURE, NOW)
+
+
+def test_members_are_those_that_are_configured_by_roll_or_by_themselves() -> None:
+    mesh = settled(resource("ServiceMeshControlPlane"), Progress.DONE)
+    namespace = mesh["metadata"]["namespace"]
+    reference = {"name": mesh["metadata"]["name"], "namespace": namespace}
+    member = resource("ServiceMeshMember", {"controlPlaneRef": reference})
+    member["metadata"]["namespace"] = "bank"
+    of = world(mesh)
+    joined = World(of.namespaces, {**of.resources, "ServiceMeshMember": [member]})
+    assert memberships(joined) == {}
+    member["status"] = status(member, joined, Progress.DONE, NOW)
+    assert memberships(joined) == {"bank": namespace}
+    full = resource("ServiceMeshMemberRoll", {"members": ["shop", "nowhere"]})
+    full["status"] = status(full, of, Progress.DONE, NOW)
+    rolled = World(of.namespaces, {**of.resources, "ServiceMeshMemberRoll": [full]})
+    assert "nowhere" not in memberships(rolled)
+    assert set(memberships(rolled).values()) <= {full["metadata"]["namespace"]}

@@ -16,7 +16,15 @@ import urllib3
 from kubernetes import client, watch
 
 from toolchain.operators.orders import CONFIG_MAP, NAMESPACE, Order, orders
-from toolchain.operators.status import Manifest, Progress, World, status
+from toolchain.operators.status import (
+    MEMBER_OF,
+    Manifest,
+    Progress,
+    World,
+    memberships,
+    status,
+    summary,
+)
 
 RESOURCES: Final = {
     "ServiceMeshControlPlane": ("maistra.io", "v2", "servicemeshcontrolplanes"),
@@ -26,6 +34,8 @@ RESOURCES: Final = {
     "KnativeEventing": ("operator.knative.dev", "v1beta1", "knativeeventings"),
     "KnativeKafka": ("operator.serverless.openshift.io", "v1alpha1", "knativekafkas"),
     "Service": ("serving.knative.dev", "v1", "services"),
+    "DomainMapping": ("serving.knative.dev", "v1beta1", "domainmappings"),
+    "Subscription": ("operators.coreos.com", "v1alpha1", "subscriptions"),
 }
 MANAGER: Final = "operators-stand-in"
 _INGRESSES: Final = ("config.openshift.io", "v1", "ingresses")
@@ -79,6 +89,8 @@ class Controller:
         """Bring every status up to date; return the seconds until there is something to do."""
         told = self._orders()
         world = self._world()
+        if "ServiceMeshMemberRoll" in self._kinds:
+            self._label_members(world)
         waits = [
             self._settle(resource, told.get(kind, Order()), world)
             for kind in self._kinds
@@ -123,11 +135,17 @@ class Controller:
                 return resource
             raise
         assert isinstance(written, dict)
-        ready = next(item for item in new["conditions"] if item["type"] == "Ready")
-        said = (ready["status"], ready.get("reason", ""), ready.get("message", ""))
         place = (resource["kind"], metadata["namespace"], metadata["name"], metadata["generation"])
-        _LOG.info("%s %s/%s generation %s: Ready=%s %s %s", *place, *said)
+        _LOG.info("%s %s/%s generation %s: %s", *place, summary(new))
         return written
+
+    def _label_members(self, world: World) -> None:
+        wanted = memberships(world)
+        for namespace in sorted({*wanted, *world.labelled} & world.namespaces):
+            if wanted.get(namespace) != world.labelled.get(namespace):
+                labels = {MEMBER_OF: wanted.get(namespace)}
+                body: Any = {"metadata": {"labels": labels}}
+                self._core.patch_namespace(namespace, body, field_manager=MANAGER)
 
     def _orders(self) -> dict[str, Order]:
         found = self._core.list_namespaced_config_map(NAMESPACE, field_selector=_ORDERS).items
@@ -140,6 +158,11 @@ class Controller:
         return World(
             frozenset(str(item.metadata.name) for item in namespaces if item.metadata),
             {kind: list(self._list(RESOURCES[kind])) for kind in RESOURCES},
+            labelled={
+                str(item.metadata.name): item.metadata.labels[MEMBER_OF]
+                for item in namespaces
+                if item.metadata and item.metadata.labels and MEMBER_OF in item.metadata.labels
+            },
             **({"domain": domain} if domain else {}),
         )
 

@@ -14,6 +14,8 @@ Manifest = dict[str, Any]
 MESH_VERSION: Final = "2.6"
 SERVERLESS_VERSION: Final = "1.35.0"
 KNATIVE_VERSION: Final = "1.15.2"
+MEMBER_OF: Final = "maistra.io/member-of"
+"""Label of a member's namespace: the namespace of its mesh."""
 _COMPONENTS: Final = ["istio-discovery", "istio-ingress", "mesh-config"]
 
 
@@ -34,6 +36,8 @@ class World:
     namespaces: frozenset[str] = frozenset()
     resources: Mapping[str, list[Manifest]] = field(default_factory=dict)
     domain: str = "example.com"
+    labelled: Mapping[str, str] = field(default_factory=dict)
+    """The members by their namespaces' labels, each with the namespace of its mesh."""
 
     def control_planes(self, namespace: str) -> list[Manifest]:
         """Return the control planes in a namespace."""
@@ -58,11 +62,32 @@ def status(resource: Manifest, world: World, outcome: Outcome, now: str) -> Mani
     """
     new = KINDS[resource["kind"]](resource, world, outcome)
     old = {item["type"]: item for item in _old(resource).get("conditions") or ()}
-    for condition in new["conditions"]:
+    for condition in new.get("conditions", ()):
         before = old.get(condition["type"], {})
         same = before.get("status") == condition["status"]
         condition["lastTransitionTime"] = before.get("lastTransitionTime", now) if same else now
     return new
+
+
+def summary(new: Manifest) -> str:
+    """Say in a line what a status says."""
+    for item in new.get("conditions", ()):
+        if item["type"] == "Ready":
+            return f"Ready={item['status']} {item.get('reason', '')} {item.get('message', '')}"
+    return str(new.get("state", ""))
+
+
+def memberships(world: World) -> dict[str, str]:
+    """Return the namespaces that are configured as members, each with that of its mesh."""
+    found = {
+        member: roll["metadata"]["namespace"]
+        for roll in world.resources.get("ServiceMeshMemberRoll", [])
+        for member in _old(roll).get("configuredMembers") or ()
+    }
+    for item in world.resources.get("ServiceMeshMember", []):
+        if "Ready=True" in summary(_old(item)):
+            found[item["metadata"]["namespace"]] = item["spec"]["controlPlaneRef"]["namespace"]
+    return found
 
 
 def _control_plane(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
@@ -221,6 +246,39 @@ def _knative_service(resource: Manifest, world: World, outcome: Outcome) -> Mani
     }
 
 
+def _domain_mapping(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
+    said: tuple[str, ...] = ("Unknown" if outcome is Progress.UNDERWAY else "True",)
+    if isinstance(outcome, Failure):
+        said = ("False", outcome.reason, outcome.message)
+    return {
+        "url": f"https://{resource['metadata']['name']}",
+        "conditions": [
+            _condition(kind, *said) for kind in ("DomainClaimed", "Ready", "ReferenceResolved")
+        ],
+        "observedGeneration": resource["metadata"]["generation"],
+    }
+
+
+def _subscription(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
+    """Play the Operator Lifecycle Manager; its updates begin as soon as they are approved."""
+    old, name = _old(resource), resource["spec"].get("name", "")
+    new = {"lastUpdated": old.get("lastUpdated", "2026-01-01T00:00:00Z")}
+    if isinstance(outcome, Failure):
+        failed = _condition("ResolutionFailed", "True", outcome.reason, outcome.message)
+        return {**new, "state": "", "conditions": [failed]}
+    if outcome is Progress.UNDERWAY:
+        return {**new, "state": "UpgradePending", "conditions": []}
+    version = MESH_VERSION + ".0" if "mesh" in name else SERVERLESS_VERSION
+    found = f"{name}.v{version}"
+    return {
+        **new,
+        "state": "AtLatestKnown",
+        "installedCSV": found,
+        "currentCSV": found,
+        "conditions": [],
+    }
+
+
 def _condition(kind: str, status: str, reason: str = "", message: str = "") -> Manifest:
     said = {"reason": reason, "message": message}
     return {"type": kind, "status": status, **{key: text for key, text in said.items() if text}}
@@ -239,5 +297,7 @@ KINDS: Final[Mapping[str, Callable[[Manifest, World, Outcome], Manifest]]] = {
     "KnativeEventing": _knative(KNATIVE_VERSION, *_UPSTREAM),
     "KnativeKafka": _knative(SERVERLESS_VERSION),
     "Service": _knative_service,
+    "DomainMapping": _domain_mapping,
+    "Subscription": _subscription,
 }
 """The kinds that the stand-in knows; `Service` is Knative's."""

@@ -1,0 +1,71 @@
+"""The operators, installed by the Operator Lifecycle Manager, on demand.
+
+The documentation has them installed beforehand ("Integrating Service Mesh with OpenShift
+Serverless", prerequisites).
+"""
+
+import json
+from typing import Final
+
+import pulumi
+
+from components.children import child_options
+from components.custom_resource import Manifest, declare
+from settings import Settings
+
+SERVERLESS_NAMESPACE: Final = "openshift-serverless"
+MESH_NAMESPACE: Final = "openshift-operators"
+"""Has a group of all namespaces already, on every OpenShift cluster."""
+_INSTALLED: Final = ("jsonpath={.status.installedCSV}", "jsonpath={.status.state}=AtLatestKnown")
+
+
+def operator_group() -> Manifest:
+    """Return the group by which the Serverless operator watches all namespaces."""
+    return {
+        "apiVersion": "operators.coreos.com/v1",
+        "kind": "OperatorGroup",
+        "metadata": {"name": "serverless-operators", "namespace": SERVERLESS_NAMESPACE},
+        "spec": {},
+    }
+
+
+def subscription(settings: Settings, package: str, namespace: str, channel: str) -> Manifest:
+    """Return the subscription to an operator, which waits until it is installed."""
+    return {
+        "apiVersion": "operators.coreos.com/v1alpha1",
+        "kind": "Subscription",
+        "metadata": {
+            "name": package,
+            "namespace": namespace,
+            "annotations": {
+                "pulumi.com/waitFor": json.dumps(_INSTALLED),
+                "pulumi.com/timeoutSeconds": str(settings.ready_timeout_seconds),
+            },
+        },
+        "spec": {
+            "name": package,
+            "channel": channel,
+            "source": settings.catalog_source,
+            "sourceNamespace": "openshift-marketplace",
+            "installPlanApproval": settings.install_plan_approval,
+        },
+    }
+
+
+class Operators(pulumi.ComponentResource):
+    """The operators of Serverless and Service Mesh, installed."""
+
+    def __init__(
+        self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("serverlessmesh:operators:Operators", name, None, opts)
+        child = child_options(self, opts)
+        group = declare("serverless-operators", operator_group(), child)
+        grouped = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[group]))
+        serverless = subscription(
+            settings, "serverless-operator", SERVERLESS_NAMESPACE, settings.serverless_channel
+        )
+        mesh = subscription(settings, "servicemeshoperator", MESH_NAMESPACE, settings.mesh_channel)
+        declare("serverless-operator", serverless, grouped)
+        declare("servicemeshoperator", mesh, child)
+        self.register_outputs({})
