@@ -1,0 +1,199 @@
+"""The optional parts, put up by the real engine on the real API server."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client
+from kubernetes.dynamic import DynamicClient
+
+from harness import PulumiStack, make_stack, playing_operators
+from toolchain.cluster import Cluster
+from toolchain.paths import ROOT
+
+pytestmark = pytest.mark.e2e
+
+PACK = ("--policy-pack", str(ROOT / "policy"))
+UID = "networking.internal.knative.dev/certificate-uid"
+NO_POLICIES = "serverless.openshift.io/disable-istio-net-policies-generation"
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with (
+        Cluster(tmp_path_factory.mktemp("options") / "cluster") as running,
+        playing_operators(running),
+    ):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiStack]:
+    with own.client() as api:
+        core = client.CoreV1Api(api)
+        core.create_namespace({"metadata": {"name": "shop"}})
+        secret = {"metadata": {"name": "shop-tls"}, "stringData": {"tls.crt": "x", "tls.key": "y"}}
+        core.create_namespaced_secret("shop", secret)
+    stack = make_stack(tmp_path_factory.mktemp("options-stack"), own.kubeconfig)
+    stack.configure(
+        projects=["shop"],
+        kafkaBootstrapServers=["kafka-a.kafka:9092", "kafka-b.kafka:9093"],
+        kafkaPartitions=6,
+        kafkaReplicationFactor=2,
+        metrics=True,
+        manageNetworkPolicy=False,
+        secretFiltering=False,
+        verificationImage="openshift/hello-openshift",
+        verificationProject="shop",
+        installOperators=True,
+    )
+    structures = {
+        "labelledSecrets": [{"namespace": "shop", "name": "shop-tls"}],
+        "domainMappings": [
+            {"host": "www.example.org", "project": "shop", "service": "hello", "secret": "shop-tls"}
+        ],
+    }
+    for key, value in structures.items():
+        for index, entry in enumerate(value):
+            for name, text in entry.items():
+                stack.succeed("config", "set", "--path", f"{key}[{index}].{name}", text)
+    stack.succeed("up", "--yes", *PACK)
+    yield stack
+    stack.destroy()
+
+
+@pytest.fixture
+def get(own: Cluster) -> Iterator[Any]:
+    with own.client() as api:
+        objects = DynamicClient(api)
+
+        def read(version: str, kind: str, name: str, namespace: str | None = None) -> Any:
+            found = objects.resources.get(api_version=version, kind=kind)
+            return found.get(name=name, namespace=namespace).to_dict()
+
+        yield read
+
+
+def test_a_second_up_changes_nothing(deployed: PulumiStack) -> None:
+    said = deployed.succeed("up", "--yes", "--expect-no-changes", *PACK)
+    assert "unchanged" in said
+
+
+def test_kafka_and_the_way_to_its_brokers(deployed: PulumiStack, get: Any) -> None:
+    version = "operator.serverless.openshift.io/v1alpha1"
+    spec = get(version, "KnativeKafka", "knative-kafka", "knative-eventing")["spec"]
+    servers = "kafka-a.kafka:9092,kafka-b.kafka:9093"
+    assert spec["channel"] == {"enabled": True, "bootstrapServers": servers}
+    assert spec["broker"]["defaultConfig"] == {
+        "bootstrapServers": servers,
+        "numPartitions": 6,
+        "replicationFactor": 2,
+    }
+    assert spec["source"] == spec["sink"] == {"enabled": True}
+    assert len(spec["workloads"]) == 7
+    entry = get("networking.istio.io/v1alpha3", "ServiceEntry", "kafka-cluster", "knative-eventing")
+    assert entry["spec"]["hosts"] == ["kafka-a.kafka", "kafka-b.kafka"]
+    assert [port["number"] for port in entry["spec"]["ports"]] == [9092, 9093]
+
+
+@pytest.mark.parametrize(
+    ("kind", "namespace"),
+    [("KnativeServing", "knative-serving"), ("KnativeEventing", "knative-eventing")],
+)
+def test_metrics_and_network_policies(
+    deployed: PulumiStack, get: Any, kind: str, namespace: str
+) -> None:
+    found = get("operator.knative.dev/v1beta1", kind, namespace, namespace)
+    assert found["metadata"]["annotations"][NO_POLICIES] == "true"
+    assert found["spec"]["config"]["observability"] == {"metrics.backend-destination": "prometheus"}
+    mesh = get("maistra.io/v2", "ServiceMeshControlPlane", "basic", "istio-system")["spec"]
+    assert mesh["security"]["manageNetworkPolicy"] is False
+    assert 8444 in mesh["proxy"]["networking"]["trafficControl"]["inbound"]["excludedPorts"]
+
+
+def test_secret_filtering_is_off_and_the_secret_is_labelled(
+    deployed: PulumiStack, get: Any
+) -> None:
+    serving = get(
+        "operator.knative.dev/v1beta1", "KnativeServing", "knative-serving", "knative-serving"
+    )
+    (workload,) = serving["spec"]["workloads"]
+    assert workload["name"] == "net-istio-controller"
+    assert workload["env"][0]["envVars"] == [
+        {"name": "ENABLE_SECRET_INFORMER_FILTERING_BY_CERT_UID", "value": "false"}
+    ]
+    labels = get("v1", "Secret", "shop-tls", "shop")["metadata"]["labels"]
+    wildcard = get("v1", "Secret", "wildcard-certs", "istio-system")["metadata"]["labels"]
+    assert labels[UID] != wildcard[UID]
+
+
+def test_the_operators_are_subscribed_to(deployed: PulumiStack, get: Any) -> None:
+    version = "operators.coreos.com/v1alpha1"
+    serverless = get(version, "Subscription", "serverless-operator", "openshift-serverless")
+    mesh = get(version, "Subscription", "servicemeshoperator", "openshift-operators")
+    for found in (serverless, mesh):
+        assert found["spec"]["channel"] == "stable"
+        assert found["status"]["installedCSV"]
+
+
+def test_a_host_outside_the_wildcard_is_mapped(deployed: PulumiStack, get: Any) -> None:
+    mapping = get("serving.knative.dev/v1beta1", "DomainMapping", "www.example.org", "shop")
+    assert mapping["spec"]["ref"]["name"] == "hello"
+    assert mapping["spec"]["tls"] == {"secretName": "shop-tls"}
+    version = "networking.internal.knative.dev/v1alpha1"
+    assert get(version, "ClusterDomainClaim", "www.example.org")["spec"] == {"namespace": "shop"}
+
+
+def test_the_verification_service_and_its_address(deployed: PulumiStack, get: Any) -> None:
+    found = get("serving.knative.dev/v1", "Service", "hello", "shop")
+    assert found["metadata"]["annotations"]["serving.knative.openshift.io/enablePassthrough"]
+    template = found["spec"]["template"]["metadata"]["annotations"]
+    assert template["sidecar.istio.io/inject"] == "true"
+    assert template["sidecar.istio.io/rewriteAppHTTPProbers"] == "true"
+    url = deployed.outputs()["verificationUrl"]
+    assert url == found["status"]["url"] == "https://hello-shop.apps.openshift.example.com"
+    roll = get("maistra.io/v1", "ServiceMeshMemberRoll", "default", "istio-system")
+    assert "shop" in roll["spec"]["members"]
+
+
+def test_destroy_leaves_the_labelled_secret_as_it_was(own: Cluster, tmp_path: Path) -> None:
+    with own.client() as api:
+        core = client.CoreV1Api(api)
+        core.create_namespace({"metadata": {"name": "bank"}})
+        before = core.create_namespaced_secret(
+            "bank", {"metadata": {"name": "tls", "labels": {"team": "bank"}}}
+        )
+        program = (
+            "from components.labelled_secrets import LabelledSecrets\n"
+            "from settings import parse\n"
+            "values = {'labelledSecrets': [{'namespace': 'bank', 'name': 'tls'}]}\n"
+            "LabelledSecrets('labelled', parse(values, 'here'))\n"
+        )
+        stack = make_stack(tmp_path, own.kubeconfig, program=program)
+        env = {"PYTHONPATH": str(ROOT)}
+        assert stack.run("up", "--yes", "--skip-preview", env=env).code == 0
+        assert UID in core.read_namespaced_secret("tls", "bank").metadata.labels  # type: ignore[union-attr,operator]
+        stack.destroy()
+        after = core.read_namespaced_secret("tls", "bank")
+    assert after.metadata.labels == before.metadata.labels == {"team": "bank"}  # type: ignore[union-attr]
+
+
+def test_a_missing_operator_is_named(own: Cluster, tmp_path: Path) -> None:
+    with Cluster(tmp_path / "cluster") as bare:
+        with bare.client() as api:
+            client.ApiextensionsV1Api(api).delete_custom_resource_definition(
+                "knativeservings.operator.knative.dev"
+            )
+        stack = make_stack(tmp_path / "stack", bare.kubeconfig)
+        said = stack.fail("up", "--yes", "--skip-preview")
+        assert "the OpenShift Serverless operator is not installed" in said
+        assert "operator.knative.dev/v1beta1 KnativeServing" in said
+        assert "installOperators" in said
+        resources: list[dict[str, Any]] = json.loads(stack.succeed("stack", "export"))[
+            "deployment"
+        ].get("resources", [])
+        assert not [
+            each for each in resources if each.get("custom") and "kubernetes" in each["type"]
+        ]
