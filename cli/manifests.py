@@ -2,16 +2,25 @@
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
+from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from policy.world import Given
 
+try:
+    # Written in C and some ten times as fast, but not in every build of PyYAML.
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
+
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-# The C loader is some ten times as fast as the one in Python.
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT: Final = "tag:yaml.org,2002:str"
+_MAPPING: Final = "tag:yaml.org,2002:map"
+_SEQUENCE: Final = "tag:yaml.org,2002:seq"
 
 
 class ManifestError(Exception):
@@ -44,16 +53,61 @@ def _file(path: Path) -> Iterator[Given]:
     yield from _documents(text, str(path))
 
 
+class _Loader(SafeLoader):
+    """PyYAML's safe loader, faster: manifests repeat their scalars, and few of them have tags."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._tags: dict[tuple[str, tuple[bool, bool]], str] = {}
+        self._scalars: dict[tuple[str, str], Any] = {}
+
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
+        """Return the tag of a node that has none."""
+        if kind is not ScalarNode:
+            return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
+        tag = self._tags.get((value, implicit))
+        if tag is None:
+            tag = str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
+            self._tags[value, implicit] = tag
+        return tag
+
+    def plain(self, node: yaml.Node) -> Any:
+        """Return the value of a node without aliases in it."""
+        kind, tag = type(node), node.tag
+        if kind is ScalarNode:
+            return node.value if tag == _TEXT else self._scalar(node)
+        if kind is MappingNode and tag == _MAPPING:
+            found = {}
+            for key, value in node.value:
+                if key.tag != _TEXT or type(key) is not ScalarNode:
+                    return self.construct_object(node, deep=True)
+                found[key.value] = self.plain(value)
+            return found
+        if kind is SequenceNode and tag == _SEQUENCE:
+            return [self.plain(item) for item in node.value]
+        return self.construct_object(node, deep=True)
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        known = (node.tag, node.value)
+        if known not in self._scalars:
+            self._scalars[known] = self.construct_object(node)
+        return self._scalars[known]
+
+
 def _documents(text: str, name: str) -> Iterator[Given]:
-    loader = _LOADER(text)
+    loader = _Loader(text)
+    # What an alias names is shared, not written out; a node that is a part of itself is refused.
+    construct = partial(loader.construct_object, deep=True) if "&" in text else loader.plain
     try:
         while loader.check_node():
             node = loader.get_node()
             assert node is not None, "there is one, as was just asked"
-            document = loader.construct_document(node)
+            document = construct(node)
             if document is not None:
                 yield Given(document, f"{name}:{node.start_mark.line + 1}")
     except (yaml.YAMLError, ValueError) as error:
         raise ManifestError(f"{name} is not YAML: {error}") from None
+    except RecursionError:
+        raise ManifestError(f"{name} nests too deeply") from None
     finally:
         loader.dispose()
