@@ -58,17 +58,16 @@ class _Loader(SafeLoader):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._tags: dict[tuple[str, tuple[bool, bool]], str] = {}
+        self._tags: dict[tuple[type[yaml.Node], str, Any], str] = {}
         self._scalars: dict[tuple[str, str], Any] = {}
 
-    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: Any) -> str:
         """Return the tag of a node that has none."""
-        if kind is not ScalarNode:
-            return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
-        tag = self._tags.get((value, implicit))
+        asked = (kind, value, implicit)
+        tag = self._tags.get(asked)
         if tag is None:
-            tag = str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
-            self._tags[value, implicit] = tag
+            tag = str(super().resolve(*asked))  # type: ignore[no-untyped-call]
+            self._tags[asked] = tag
         return tag
 
     def plain(self, node: yaml.Node) -> Any:

@@ -158,7 +158,9 @@ class World:
         index: dict[Kind, list[Object]] = defaultdict(list)
         for item in self.by_key.values():
             index[item.ref.kind].append(item)
-        return {kind: sorted(found, key=lambda item: item.ref) for kind, found in index.items()}
+        for found in index.values():
+            found.sort(key=lambda item: (item.ref.namespace, item.ref.name))
+        return index
 
     @cached_property
     def _by_namespace(self) -> Mapping[tuple[Kind, str], Sequence[Object]]:
