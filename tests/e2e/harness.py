@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from toolchain import processes
 from toolchain.cluster import Cluster
@@ -35,13 +35,18 @@ class PulumiStack:
     name: str
     env: Mapping[str, str]
 
-    def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
+    def run(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdin: IO[str] | int = subprocess.DEVNULL,
+    ) -> Run:
         """Run `pulumi` with the arguments, whatever it says."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.project,
             env={**self.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

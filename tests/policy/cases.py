@@ -98,6 +98,8 @@ def certificate(
         "server": ExtendedKeyUsageOID.SERVER_AUTH,
         "client": ExtendedKeyUsageOID.CLIENT_AUTH,
     }
+    if use == "authority":
+        builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
     if use in uses:
         builder = builder.add_extension(x509.ExtendedKeyUsage([uses[use]]), critical=False)
     return (
