@@ -99,18 +99,19 @@ def check(world: World) -> Iterator[Finding]:
     else:
         yield from unplaced(world)
         for each in world.meshes or (None,):
-            yield from _judge(_read(world, each), _workloads(each))
+            yield from _judge(_read(world, each, serverless=False), _workloads(each))
 
 
 def _serverless(world: World, mesh: Mesh | None) -> _Group:
-    group = _read(world, mesh)
+    group = _read(world, mesh, serverless=True)
     for name, port in zip(KNATIVE_GATEWAYS, (INGRESS_PORT, LOCAL_PORT), strict=True):
         claim = _Claim(Ref(GATEWAY, SERVING_NAMESPACE, name), "", None, True)
         group.claim(_selector_of_knative(world, mesh, name), _Key("", port, "*"), claim)
     return group
 
 
-def _read(world: World, mesh: Mesh | None) -> _Group:
+def _read(world: World, mesh: Mesh | None, *, serverless: bool) -> _Group:
+    """Gather what a control plane reads: Knative's Gateways in any case, where it is theirs."""
     group = _Group()
     others = [each for each in world.meshes if mesh and each.namespace != mesh.namespace]
     taken = {each.namespace for each in others}.union(*(each.explicit for each in others))
@@ -118,7 +119,8 @@ def _read(world: World, mesh: Mesh | None) -> _Group:
         namespace = item.ref.namespace
         read = mesh is None or mesh.reads(namespace)
         mine = mesh is None or namespace == mesh.namespace or namespace in mesh.explicit
-        if is_knative_gateway(item) or (read is True and (mine or namespace not in taken)):
+        own = serverless and is_knative_gateway(item)
+        if own or (read is True and (mine or namespace not in taken)):
             group.add(item, certain=True)
         elif read is None and namespace not in taken:
             group.add(item, certain=False)
