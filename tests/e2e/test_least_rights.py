@@ -20,23 +20,31 @@ def own(tmp_path: Path) -> Iterator[Cluster]:
         yield cluster
 
 
-def test_the_program_runs_with_the_least_rights(own: Cluster, tmp_path: Path) -> None:
+def test_the_program_and_the_pack_run_with_the_least_rights(own: Cluster, tmp_path: Path) -> None:
     with own.client() as api:
         rbac = client.RbacAuthorizationV1Api(api)
-        role, binding = yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text("utf-8"))
-        rbac.create_cluster_role(role)
-        rbac.create_cluster_role_binding(binding)
+        for item in yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text("utf-8")):
+            if item["kind"] == "ClusterRole":
+                rbac.create_cluster_role(item)
+            else:
+                rbac.create_cluster_role_binding(item)
     kubeconfig = own.kubeconfig_for("pulumi")
     stack = make_stack(tmp_path / "stack", kubeconfig)
-    stack.configure(projects=["shop"])
-    stack.up()
+    stack.configure(
+        projects=["shop"],
+        kafkaBootstrapServers=["kafka.kafka:9092"],
+        verificationImage="openshift/hello-openshift",
+        installOperators=True,
+    )
+    said = stack.up("--policy-pack", str(ROOT / "policy"))
+    assert "can't be listed" not in said
     stack.configure(projects=["bank"], keyBits=3072)
     stack.up("--refresh")
     stack.destroy()
     configuration = client.Configuration()
     config.load_kube_config(str(kubeconfig), client_configuration=configuration)
     with client.ApiClient(configuration) as api, pytest.raises(client.ApiException) as caught:
-        client.CoreV1Api(api).list_secret_for_all_namespaces()
+        client.CoreV1Api(api).list_pod_for_all_namespaces()
     assert caught.value.status == 403
 
 

@@ -8,14 +8,20 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster import ControlPlane
 from components.certificates import base_domain, dns_names, wildcard_subject
-from components.control_plane import control_plane
+from components.control_plane import ControlPlaneError, control_plane, patch
+from components.domain_mappings import claim, domain_mapping
 from components.eventing import eventing
 from components.gateways import ingress_gateway, local_gateway, local_gateway_service
-from components.member_roll import member_roll, members
+from components.kafka import bootstrap_servers, kafka, service_entry
+from components.member_roll import member, member_roll, members
+from components.operators import subscription
 from components.serving import serving
-from settings import Settings
+from components.verification import service, url
+from settings import MappedDomain, Settings
 
+KAFKA = "my-cluster-kafka-bootstrap.kafka"
 DOCUMENTED = Path(__file__).parent / "data" / "documented"
 
 
@@ -33,6 +39,9 @@ def documented(name: str) -> dict[str, Any]:
         ("local-gateway-service", local_gateway_service(Settings())),
         ("serving", serving(Settings(mesh_namespace="your-istio-namespace"))),
         ("eventing", eventing(Settings())),
+        ("kafka", kafka(Settings(kafka_bootstrap_servers=(f"{KAFKA}:9092",)))),
+        ("kafka-service-entry", service_entry(Settings(kafka_bootstrap_servers=(KAFKA,)))),
+        ("knative-service", service(Settings(verification_image="image-url"))),
     ],
 )
 def test_defaults_are_the_documentations(name: str, manifest: dict[str, Any]) -> None:
@@ -104,3 +113,126 @@ def test_a_domain_too_long_for_a_common_name_stands_in_the_alternative_name_alon
     domain = f"apps.{'c' * 60}.example.com"
     assert "common_name" not in wildcard_subject(Settings(), domain)
     assert dns_names(Settings(), domain) == [f"*.{domain}"]
+
+
+def test_several_brokers_with_ports_open_those_ports_alone() -> None:
+    settings = Settings(kafka_bootstrap_servers=("a.kafka:9093", "b.kafka:9999", "a.kafka:9093"))
+    spec = service_entry(settings)["spec"]
+    assert spec["hosts"] == ["a.kafka", "b.kafka"]
+    assert spec["ports"] == [
+        {"number": 9093, "name": "tcp-tls", "protocol": "TCP"},
+        {"number": 9999, "name": "tcp-9999", "protocol": "TCP"},
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a.kafka", "b"]), st.none() | st.integers(1, 65535)), min_size=1
+    )
+)
+def test_port_names_and_numbers_are_unique_and_cover_every_server(
+    servers: list[tuple[str, int | None]],
+) -> None:
+    written = tuple(host if port is None else f"{host}:{port}" for host, port in servers)
+    settings = Settings(kafka_bootstrap_servers=written)
+    ports = service_entry(settings)["spec"]["ports"]
+    for key in ("number", "name"):
+        assert len({port[key] for port in ports}) == len(ports)
+    open_ports = {port["number"] for port in ports}
+    used = {int(server.rpartition(":")[2]) for server in bootstrap_servers(settings).split(",")}
+    assert used <= open_ports
+
+
+def test_kafka_provides_only_what_is_chosen() -> None:
+    servers = ("a.kafka:9092",)
+    spec = kafka(Settings(kafka_bootstrap_servers=servers, kafka_features=("source",)))["spec"]
+    assert spec["source"] == {"enabled": True}
+    assert spec["channel"] == spec["broker"] == spec["sink"] == {"enabled": False}
+
+
+@pytest.mark.parametrize("make", [serving, eventing])
+def test_metrics_and_network_policies_reach_both_resources(make: Any) -> None:
+    plain = make(Settings())
+    assert "annotations" not in plain["metadata"]
+    assert "observability" not in plain["spec"].get("config", {})
+    told = make(Settings(metrics=True, manage_network_policy=False))
+    key = "serverless.openshift.io/disable-istio-net-policies-generation"
+    assert told["metadata"]["annotations"] == {key: "true"}
+    assert told["spec"]["config"]["observability"] == {"metrics.backend-destination": "prometheus"}
+
+
+def test_without_network_policies_the_control_plane_makes_none() -> None:
+    assert control_plane(Settings(manage_network_policy=False))["spec"]["security"] == {
+        "dataPlane": {"mtls": True},
+        "manageNetworkPolicy": False,
+    }
+
+
+def test_secret_filtering_is_switched_off_on_net_istio() -> None:
+    assert "workloads" not in serving(Settings())["spec"]
+    variable = {"name": "ENABLE_SECRET_INFORMER_FILTERING_BY_CERT_UID", "value": "false"}
+    assert serving(Settings(secret_filtering=False))["spec"]["workloads"] == [
+        {
+            "name": "net-istio-controller",
+            "env": [{"container": "controller", "envVars": [variable]}],
+        }
+    ]
+
+
+def test_a_patch_holds_only_what_serverless_needs() -> None:
+    spec = patch(Settings(existing_mesh=True), None)["spec"]
+    assert set(spec) == {"security", "techPreview", "gateways", "proxy"}
+
+
+def test_excluded_ports_of_others_are_held_as_they_are() -> None:
+    found = ControlPlane("basic", (15020, 8022, 8444))
+    spec = patch(Settings(existing_mesh=True), found)["spec"]
+    inbound = spec["proxy"]["networking"]["trafficControl"]["inbound"]
+    assert inbound == {"excludedPorts": [15020, 8022, 8444]}
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (ControlPlane("other", None), "controlPlaneName is basic, but the control plane in"),
+        (ControlPlane("basic", (8444,)), "needs [8022] as well"),
+    ],
+)
+def test_a_control_plane_that_does_not_fit_is_refused(found: ControlPlane, said: str) -> None:
+    with pytest.raises(ControlPlaneError) as caught:
+        patch(Settings(existing_mesh=True), found)
+    assert said in str(caught.value)
+
+
+def test_a_member_names_its_mesh() -> None:
+    made = member(Settings(mesh_namespace="mesh", control_plane_name="prod"), "shop")
+    assert made["metadata"] == {"name": "default", "namespace": "shop"}
+    assert made["spec"]["controlPlaneRef"] == {"namespace": "mesh", "name": "prod"}
+
+
+def test_a_domain_is_claimed_and_mapped_for_its_project() -> None:
+    mapped = MappedDomain(host="www.example.org", project="shop", service="hello", secret="tls")
+    assert claim(mapped)["spec"] == {"namespace": "shop"}
+    made = domain_mapping(mapped)
+    assert made["metadata"] == {"name": "www.example.org", "namespace": "shop"}
+    assert made["spec"]["tls"] == {"secretName": "tls"}
+    plain = MappedDomain(host="www.example.org", project="shop", service="hello")
+    assert "tls" not in domain_mapping(plain)["spec"]
+
+
+def test_a_subscription_waits_until_it_is_installed() -> None:
+    settings = Settings(install_plan_approval="Manual", ready_timeout_seconds=7)
+    made = subscription(settings, "serverless-operator", "openshift-serverless", "stable-1.35")
+    assert made["spec"]["installPlanApproval"] == "Manual"
+    assert made["spec"]["channel"] == "stable-1.35"
+    annotations = made["metadata"]["annotations"]
+    assert annotations["pulumi.com/timeoutSeconds"] == "7"
+    assert "AtLatestKnown" in annotations["pulumi.com/waitFor"]
+
+
+def test_the_address_of_the_verification_service() -> None:
+    settings = Settings(verification_image="x")
+    address = "https://hello-default.apps.openshift.example.com"
+    assert url(settings, "apps.openshift.example.com") == address
+    assert members(settings)[-1] == "default"
+    assert "default" not in members(Settings())

@@ -13,7 +13,7 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 
 import cluster
-from cluster import ClusterError, Namespace, Observed
+from cluster import ClusterError, ControlPlane, Namespace, Observed
 from toolchain.providers.properties import Secret, decode, plain
 
 PROGRAM = Path(__file__).resolve().parents[2] / "__main__.py"
@@ -181,6 +181,49 @@ def test_the_order_is_explicit(run: Run) -> None:
         before = declared.before(later)
         assert {earlier.urn for earlier in chain[:index]} <= before, later.urn
         assert not {same.urn for same in chain[index:]} & before, later.urn
+
+
+def test_the_order_of_the_optional_parts_is_explicit(run: Run) -> None:
+    declared = run(
+        installOperators="true",
+        kafkaBootstrapServers='["a.kafka:9092"]',
+        labelledSecrets='[{"namespace": "shop", "name": "tls"}]',
+        domainMappings='[{"host": "www.example.org", "project": "shop", "service": "hello"}]',
+        verificationImage="image",
+    )
+    edges = [
+        ("Subscription", "serverless-operator", "ServiceMeshControlPlane", "basic"),
+        ("Subscription", "servicemeshoperator", "ServiceMeshControlPlane", "basic"),
+        ("SecretPatch", "shop-tls", "KnativeServing", "knative-serving"),
+        ("KnativeEventing", "knative-eventing", "KnativeKafka", "knative-kafka"),
+        ("ServiceEntry", "kafka-cluster", "KnativeKafka", "knative-kafka"),
+        ("KnativeServing", "knative-serving", "DomainMapping", "www.example.org"),
+        ("ClusterDomainClaim", "www.example.org-claim", "DomainMapping", "www.example.org"),
+        ("KnativeKafka", "knative-kafka", "Service", "hello"),
+    ]
+    for kind, name, later_kind, later_name in edges:
+        before = declared.before(declared.one(later_kind, later_name))
+        assert declared.one(kind, name).urn in before, f"{name} before {later_name}"
+
+
+def test_a_mesh_of_others_is_patched_and_joined(run: Run) -> None:
+    declared = run(
+        Observed(apps_domain=DOMAIN, control_plane=ControlPlane("basic")), existingMesh="true"
+    )
+    assert set(declared.of("ServiceMeshControlPlane")) == {"control-plane"}, "the component alone"
+    assert not declared.of("ServiceMeshMemberRoll")
+    patch = declared.one("ServiceMeshControlPlanePatch", "basic")
+    assert "pulumi.com/patchForce" not in patch.inputs["metadata"]["annotations"]
+    assert set(declared.of("ServiceMeshMember")) == {
+        "knative-serving-member",
+        "knative-eventing-member",
+    }
+
+
+def test_a_brought_key_in_plaintext_stops_the_program(run: Run) -> None:
+    given = {"wildcardFrom": "pem", "wildcardCertificate": "A CERTIFICATE"}
+    with pytest.raises(pulumi.RunError, match="stands in plaintext"):
+        run(**given, wildcardKey="A PRIVATE KEY")
 
 
 def test_namespaces_come_before_everything_in_them(run: Run) -> None:

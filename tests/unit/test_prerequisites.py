@@ -1,0 +1,89 @@
+"""What must be so in the cluster: operators, one mesh, and what is taken for there."""
+
+import pytest
+
+from cluster import ControlPlane, Namespace, Observed
+from components.prerequisites import PrerequisiteError, check, namespaces, question
+from settings import Settings
+
+HERE = {"knative-serving": Namespace(member_of="istio-system"), "istio-system": Namespace()}
+
+
+def refused(settings: Settings, found: Observed) -> str:
+    with pytest.raises(PrerequisiteError) as caught:
+        check(settings, found)
+    return str(caught.value)
+
+
+def test_an_empty_cluster_and_a_running_one_are_fine() -> None:
+    check(Settings(), Observed())
+    check(Settings(), Observed(HERE, None, ControlPlane("basic"), serving=True))
+
+
+def test_missing_operators_are_named_with_what_is_not_served() -> None:
+    kinds = ("maistra.io/v2 ServiceMeshControlPlane", "operator.knative.dev/v1beta1 KnativeServing")
+    said = refused(Settings(), Observed(missing=kinds)).splitlines()
+    assert len(said) == 2
+    assert "the Red Hat OpenShift Service Mesh operator is not installed" in said[0]
+    assert "maistra.io/v2 ServiceMeshControlPlane" in said[0]
+    assert "serverless-mesh:installOperators" in said[0]
+    assert "the OpenShift Serverless operator is not installed" in said[1]
+
+
+def test_to_install_operators_takes_their_manager() -> None:
+    settings = Settings(install_operators=True)
+    assert question(settings).kinds == ("operators.coreos.com/v1alpha1 Subscription",)
+    said = refused(settings, Observed(missing=question(settings).kinds))
+    assert "the Operator Lifecycle Manager is not installed" in said
+    assert "installOperators" not in said
+
+
+def test_cert_manager_and_kafka_are_asked_for_when_they_are_used() -> None:
+    settings = Settings(
+        wildcard_from="cert-manager", issuer_name="x", kafka_bootstrap_servers=("a.kafka:9092",)
+    )
+    kinds = question(settings).kinds
+    assert "cert-manager.io/v1 Certificate" in kinds
+    assert "operator.serverless.openshift.io/v1alpha1 KnativeKafka" in kinds
+    said = refused(settings, Observed(missing=("cert-manager.io/v1 Certificate",)))
+    assert said == (
+        "cert-manager is not installed: the cluster does not serve cert-manager.io/v1 Certificate. "
+        "Install it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (Settings(mesh_namespace="other"), "meshNamespace is other, but Serverless runs in the"),
+        (Settings(control_plane_name="other"), "controlPlaneName is other, but Serverless runs in"),
+    ],
+)
+def test_serverless_that_runs_is_not_moved(settings: Settings, said: str) -> None:
+    running = Observed(HERE, None, ControlPlane("basic"), serving=True)
+    refusal = refused(settings, running)
+    assert said in refusal
+    assert "pulumi destroy" in refusal
+
+
+def test_serverless_that_does_not_run_may_go_anywhere() -> None:
+    check(Settings(mesh_namespace="other"), Observed(HERE, None, ControlPlane("basic")))
+
+
+def test_what_is_taken_for_existing_must_exist() -> None:
+    assert "there is no ServiceMeshControlPlane in istio-system" in refused(
+        Settings(existing_mesh=True), Observed(HERE)
+    )
+    assert "there is no Secret istio-system/wildcard-certs" in refused(
+        Settings(wildcard_from="secret"), Observed(HERE)
+    )
+    # A preview without a cluster can't tell.
+    check(Settings(existing_mesh=True, wildcard_from="secret"), Observed())
+
+
+def test_the_namespaces_that_are_needed() -> None:
+    assert namespaces(Settings()) == ["istio-system", "knative-serving", "knative-eventing"]
+    assert namespaces(Settings(install_operators=True))[-2:] == [
+        "openshift-serverless",
+        "openshift-operators",
+    ]
