@@ -43,6 +43,7 @@ SKIP_AWAIT: Final = "pulumi.com/skipAwait"
 TIMEOUT: Final = "pulumi.com/timeoutSeconds"
 PROPAGATION: Final = "pulumi.com/deletionPropagationPolicy"
 _SECRET_FIELDS: Final = ("data", "stringData")
+_KEPT: Final = "It is kept; run the update again to go on waiting"
 
 
 class Kubernetes(Provider):
@@ -146,9 +147,7 @@ class Kubernetes(Provider):
                     # It may be the one that this new one replaces, which a preview can't tell.
                     return present
                 raise PluginError(
-                    f"{where} already exists and is not of this stack. Import it ("
-                    f"pulumi import {resource.type} {resource.name} {objects.identity(where)}), "
-                    "patch it instead, or see whether another stack owns it"
+                    f"{where} already exists and is not of this stack. {_adopting(resource, where)}"
                 )
             return self._apply(wanted, where, manager, preview=preview)
 
@@ -358,21 +357,26 @@ class Kubernetes(Provider):
             reason = ""
             if time.monotonic() - start > limit:
                 reason = (
-                    f"{where} is not ready after {limit:.0f} s: {progress}. It is kept; run the "
-                    f"update again to go on waiting, or raise the annotation {TIMEOUT}"
+                    f"{where} is not ready after {limit:.0f} s: {progress}. {_KEPT}, or raise the "
+                    f"annotation {TIMEOUT}"
                 )
             elif self._api.cancelled.wait(POLL):
-                reason = f"cancelled while waiting for {where}: {progress}"
+                reason = f"cancelled while waiting for {where}: {progress}. {_KEPT}"
             else:
                 try:
                     left = limit - (time.monotonic() - start)
                     found = self._try(resource, lambda: self._api.get(where), max(left, POLL))
                     if found is None:
-                        reason = f"{where} was deleted by somebody else while it was waited for"
+                        reason = (
+                            f"{where} was deleted by somebody else while it was waited for; run "
+                            "the update again to make it anew"
+                        )
                     else:
                         live = found
+                except CancelledError:
+                    reason = f"cancelled while waiting for {where}: {progress}. {_KEPT}"
                 except PluginError as error:
-                    reason = f"{where} can't be watched: {error}"
+                    reason = f"{where} can't be watched: {error}. {_KEPT}"
             if reason:
                 kept = _checkpoint(inputs, live, manager, version)
                 raise InitFailedError(identity, kept, inputs, [reason])
@@ -464,6 +468,18 @@ def _checkpoint(
     """Return the state of an object: as it lives, secret where its inputs are."""
     marked = _mark_secret_kind(mark_like(live, dict(inputs)))
     return {**marked, FIELD_MANAGER: manager, INITIAL_VERSION: version}
+
+
+def _adopting(resource: Resource, where: Reference) -> str:
+    """Say what to do about an object that is there already."""
+    command = f"pulumi import {resource.type} {resource.name} {objects.identity(where)}"
+    if parent := resource.urn.split("::")[2].rpartition("$")[0].rpartition("$")[2]:
+        # Imported without its parent it would be another resource than the program's.
+        command += f" --parent NAME=URN, with the URN of its {parent} (pulumi stack --show-urns)"
+    return (
+        f"Import it ({command}) if it is yours, as after an update that was killed; otherwise give "
+        "yours another name, patch this one instead, or see whether another stack owns it"
+    )
 
 
 def _conflict(where: Reference, error: ApiError) -> str:
