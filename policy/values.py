@@ -89,21 +89,29 @@ def truth(value: Any) -> bool | None:
 
 def has_unknown(value: Any) -> bool:
     """Tell whether any part of the value is not known until the update."""
-    if isinstance(value, Mapping):
-        return any(map(has_unknown, value.values()))
-    return value is UNKNOWN or any(map(has_unknown, items(value)))
+    # Without recursion, as in `walk`: how deeply a value nests is up to whoever wrote it.
+    pending = [value]
+    while pending:
+        found = pending.pop()
+        if found is UNKNOWN:
+            return True
+        pending.extend(found.values() if isinstance(found, Mapping) else items(found))
+    return False
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """List every leaf with its path, as in `spec.servers[0].hosts`."""
-    if isinstance(value, Mapping):
-        for key, child in value.items():
-            yield from walk(child, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple):
-        for index, child in enumerate(value):
-            yield from walk(child, f"{path}[{index}]")
-    else:
-        yield path, value
+    pending = [(path, value)]
+    while pending:
+        place, found = pending.pop()
+        if isinstance(found, Mapping):
+            below = [(f"{place}.{key}" if place else str(key), found[key]) for key in found]
+        elif isinstance(found, list | tuple):
+            below = [(f"{place}[{index}]", child) for index, child in enumerate(found)]
+        else:
+            yield place, found
+            continue
+        pending.extend(reversed(below))
 
 
 def show(value: Any) -> str:
@@ -112,7 +120,10 @@ def show(value: Any) -> str:
         return "nothing"
     if isinstance(value, Unknown | Secret):
         return repr(value)
-    line = " ".join((value if isinstance(value, str) else repr(value)).split())
+    try:
+        line = " ".join((value if isinstance(value, str) else repr(value)).split())
+    except RecursionError:
+        return "a value that nests too deeply to show"
     if _PRIVATE.search(line):
         return "a private key"
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

@@ -186,7 +186,7 @@ class Oracle:
         )
         if serverless and (home is not None or not self.labels):
             return set(self.within(home, serverless=True))
-        judged = list(self.labels) or [None]
+        judged: list[str | None] = [*self.labels] or [None]
         return {found for mesh in judged for found in self.within(mesh, serverless=False)}
 
     def within(
