@@ -35,7 +35,7 @@ env: ## print shell lines for using pulumi and kubectl by hand: eval "$$(make -s
 
 test: ## every test
 	@$(TOOLCHAIN) setup --mesh
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .

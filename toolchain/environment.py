@@ -13,9 +13,9 @@ def pulumi_environment(backend: Path, passphrase: Path) -> dict[str, str]:
     shows in no process list. The virtual environment leads PATH because the language host that can
     be built here does not know Pulumi.yaml's `virtualenv` option.
     """
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")
-    }
+    # Each run starts several Pythons, which would compile every module anew.
+    dropped = ("PULUMI_", "PYTHONDONTWRITEBYTECODE")
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
     backend.mkdir(parents=True, exist_ok=True)
     return {
         **inherited,
