@@ -96,9 +96,9 @@ class Rule:
     """One rule of the pack.
 
     `section` is the section of the documentation behind it. `kinds` are the kinds that `check`
-    reads: only these are listed from a cluster; `check_only` ones only when somebody asks for a check
-    of it, not in every run of a stack. `harmful` rules also gate each single object before it is
-    written. `remediate` takes the body of one object and the world, and returns the mended
+    reads: only these are listed from a cluster; `check_only` ones only when somebody asks for a
+    check of it, not in every run of a stack. `harmful` rules also gate each single object before
+    it is written. `remediate` takes the body of one object and the world, and returns the mended
     body, or None where nothing is to be mended or mending is not safe.
     """
 

@@ -1,6 +1,5 @@
 """The operators are installed, serve their kinds, and their versions go together."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,24 +18,19 @@ from policy.names import (
     SUBSCRIPTION,
 )
 from policy.values import UNKNOWN, at, items, show, text
+from policy.versions import MESH_2, MESH_3, PAIRS, Version, version_of
 from policy.world import Object, World
 
-Version = tuple[int, ...]
-
 _SERVERLESS: Final = "serverless-operator"
-_MESH: Final = "servicemeshoperator"
-_MESH_3: Final = "servicemeshoperator3"
-_PACKAGES: Final = (_SERVERLESS, _MESH, _MESH_3)
-_LEAST_MESH: Final = (2, 2)
-"""Serverless 1.31 and later are supported with Service Mesh 2.2 or later."""
-_SERVERLESS_FOR_MESH_3: Final = (1, 37)
+_MESHES: Final = tuple(pair.package for pair in PAIRS)
+_PACKAGES: Final = (_SERVERLESS, *_MESHES)
 _COPIED: Final = "olm.copiedFrom"
 _LEAVING: Final = ("Replacing", "Deleting")
 _NEEDED: Final = (
     ((SERVING,), "the Serverless operator", (_SERVERLESS,)),
     ((EVENTING,), "the Serverless operator", (_SERVERLESS,)),
-    ((CONTROL_PLANE, ISTIO), "the Service Mesh operator", (_MESH, _MESH_3)),
-    ((GATEWAY,), "the Service Mesh operator", (_MESH, _MESH_3)),
+    ((CONTROL_PLANE, ISTIO), "the Service Mesh operator", _MESHES),
+    ((GATEWAY,), "the Service Mesh operator", _MESHES),
 )
 _KAFKA: Final = ((KAFKA,), "the Serverless operator", (_SERVERLESS,))
 
@@ -93,13 +87,20 @@ def _operators(world: World) -> Iterator[Finding]:
             yield item.unknown("status.phase")
         elif phase != "Succeeded":
             yield item.breaks("status.phase", show(phase), "Succeeded")
-        least = {_MESH: _LEAST_MESH}.get(package)
-        if package == _SERVERLESS and any(mesh.newer for mesh in world.meshes):
-            least = _SERVERLESS_FOR_MESH_3
+        least = _least(world, package)
         parsed = version_of(found)
         if least is not None and parsed is not None and parsed < least:
             needed = f"{'.'.join(map(str, least))} or later, with the mesh that is here"
             yield item.breaks("spec.version", found, needed)
+
+
+def _least(world: World, package: str) -> Version | None:
+    """Return the least supported version of an operator with the meshes that are here."""
+    if package != _SERVERLESS:
+        return next(pair.mesh for pair in PAIRS if pair.package == package)
+    if any(mesh.newer for mesh in world.meshes):
+        return MESH_3.serverless
+    return MESH_2.serverless if world.meshes else None
 
 
 def _control_planes(world: World) -> Iterator[Finding]:
@@ -111,14 +112,8 @@ def _control_planes(world: World) -> Iterator[Finding]:
     parsed = version_of(text(version))
     if version is UNKNOWN:
         yield plane.unknown("spec.version")
-    elif parsed is not None and parsed < _LEAST_MESH:
+    elif parsed is not None and parsed < MESH_2.mesh:
         yield plane.breaks("spec.version", show(version), "v2.2 or later")
-
-
-def version_of(written: str) -> Version | None:
-    """Parse a version such as `v2.4` or `1.31.0-3`; None for what is none."""
-    match = re.match(r"v?(\d{1,9})\.(\d{1,9})", written, re.ASCII)
-    return tuple(map(int, match.groups())) if match else None
 
 
 RULE = Rule(
@@ -127,7 +122,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     why=(
         "Without the operators nothing acts on the objects, and only certain pairs of versions are "
-        "supported: Service Mesh 2.2 or later, and Serverless 1.37 or later for Service Mesh 3."
+        f"supported: {', or '.join(map(str, PAIRS))}."
     ),
     remedy="Install or update the operators, and wait until they have succeeded.",
     section=ASSUMPTIONS,
