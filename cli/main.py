@@ -44,7 +44,8 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def _stop(message: str) -> typer.Exit:
-    err.print(f"[red]error:[/] {message}", markup=True)
+    err.print("[red]error:[/] ", end="")
+    err.print(message, markup=False)
     return typer.Exit(COULD_NOT)
 
 
@@ -117,7 +118,9 @@ def _without_collector() -> Iterator[None]:
 def check(
     files: Annotated[
         list[Path] | None,
-        typer.Option("--file", "-f", help="A manifest, a folder of them, or - (repeatable)."),
+        typer.Option(
+            "--file", "-f", help="A manifest, a folder of them, or - for stdin (repeatable)."
+        ),
     ] = None,
     context: Annotated[
         str | None, typer.Option(help="Judge the live cluster of this kubeconfig context.")
@@ -135,7 +138,7 @@ def check(
 ) -> None:
     """Judge manifests, a live cluster, or manifests as they would be on a live cluster.
 
-    Exit codes: 0 no violation, 1 violations, 2 could not run.
+    Exit codes: 0 no violation, 1 violations, 2 could not judge.
     """
     rules = _chosen(rule or [])
     if not files and context is None and kubeconfig is None:
@@ -151,6 +154,8 @@ def check(
         world = World.of(declared, seen.objects, unread=seen.unread, complete=True, mesh=mesh)
     for malformed in world.malformed:
         err.print(f"not judged: {malformed.source}: {malformed.why}", markup=False)
+    if not world.by_key and not world.complete:
+        raise _stop("nothing to judge: no Kubernetes object is in what -f names")
     judgements = list(judge(rules, world))
     match output:
         case Format.JSON:
@@ -195,7 +200,7 @@ def _print_text(judgements: list[Judgement], objects: int, rules: int) -> None:
 
 @app.command("rules")
 def list_rules() -> None:
-    """List the rules."""
+    """List the rules: id, severity, whether each write is gated by it, and what it asks for."""
     for rule in RULES:
         gate = ", gates each write" if rule.harmful else ""
         out.print(f"{rule.id}  ({rule.severity}{gate})", markup=False)

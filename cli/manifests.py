@@ -1,8 +1,10 @@
 """Manifests from files, folders and standard input, each with the line that it begins on."""
 
+import json
+import re
 import sys
 from collections.abc import Iterator
-from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,16 @@ SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _TEXT: Final = "tag:yaml.org,2002:str"
 _MAPPING: Final = "tag:yaml.org,2002:map"
 _SEQUENCE: Final = "tag:yaml.org,2002:seq"
+_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
+_JSON: Final = re.compile(r"\s*(?={)")
+_DEEPEST: Final = 200
+"""No object nests as deeply; PyYAML would run out of the stack over some ten thousand levels."""
+_REPEATED: Final = 1_000_000
+"""How many values aliases may repeat in a document: rules read each as if it was written out."""
+_RESOLVERS: Final = {
+    first: [each for each in resolvers if each[0] != _TIMESTAMP]
+    for first, resolvers in SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 class ManifestError(Exception):
@@ -33,31 +45,41 @@ def load(path: Path) -> Iterator[Given]:
     Raises:
         ManifestError: nothing is there, a file is no YAML, or a folder has no manifest.
     """
-    if str(path) == "-":
-        yield from _documents(sys.stdin.read(), "standard input")
-    elif path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.suffix in SUFFIXES]
-        if not files:
-            raise ManifestError(f"{path} has no file that ends in {', '.join(sorted(SUFFIXES))}")
-        for file in files:
-            yield from _file(file)
-    else:
-        yield from _file(path)
+    try:
+        files = _below(path) if path.is_dir() else [path]
+    except OSError as error:
+        raise ManifestError(f"{path} can't be read: {error}") from None
+    if not files:
+        raise ManifestError(f"{path} has no file that ends in {', '.join(sorted(SUFFIXES))}")
+    for file in files:
+        yield from _file(file)
+
+
+def _below(folder: Path) -> list[Path]:
+    found = sorted(folder.rglob("*"))
+    return [file for file in found if file.suffix in SUFFIXES and not file.is_dir()]
 
 
 def _file(path: Path) -> Iterator[Given]:
+    standard = str(path) == "-"
+    name = "standard input" if standard else str(path)
     try:
-        text = path.read_text("utf-8")
+        text = (sys.stdin.buffer.read() if standard else path.read_bytes()).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{path} can't be read: {error}") from None
-    yield from _documents(text, str(path))
+        raise ManifestError(f"{name} can't be read: {error}") from None
+    yield from _documents(text, name)
 
 
 class _Loader(SafeLoader):
-    """PyYAML's safe loader, faster: manifests repeat their scalars, and few of them have tags."""
+    """PyYAML's safe loader, faster: manifests repeat their scalars, and few of them have tags.
+
+    Dates stay texts, as they do where manifests become JSON.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
+        self.yaml_implicit_resolvers = _RESOLVERS
+        self._depth = 0
         self._tags: dict[tuple[type[yaml.Node], str, Any], str] = {}
         self._scalars: dict[tuple[str, str], Any] = {}
 
@@ -70,8 +92,18 @@ class _Loader(SafeLoader):
             self._tags[asked] = tag
         return tag
 
+    def descend_resolver(self, parent: yaml.Node, index: Any) -> None:  # noqa: ARG002
+        """Enter a node."""
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise RecursionError
+
+    def ascend_resolver(self) -> None:
+        """Leave a node."""
+        self._depth -= 1
+
     def plain(self, node: yaml.Node) -> Any:
-        """Return the value of a node without aliases in it."""
+        """Return the value of a node; what aliases name is written out."""
         kind, tag = type(node), node.tag
         if kind is ScalarNode:
             return node.value if tag == _TEXT else self._scalar(node)
@@ -94,19 +126,70 @@ class _Loader(SafeLoader):
 
 
 def _documents(text: str, name: str) -> Iterator[Given]:
+    try:
+        if start := _JSON.match(text):
+            line = text.count("\n", 0, start.end()) + 1
+            try:
+                document = json.loads(text)
+            except ValueError:
+                # A mapping in YAML's flow style, or one of several documents.
+                pass
+            else:
+                _bounded(document)
+                yield Given(document, f"{name}:{line}")
+                return
+        yield from _yaml(text, name)
+    except RecursionError:
+        raise ManifestError(f"{name} nests too deeply") from None
+
+
+def _bounded(document: Any) -> None:
+    level = [document]
+    for _ in range(_DEEPEST):
+        level = [
+            child
+            for value in level
+            if isinstance(value, dict | list)
+            for child in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _yaml(text: str, name: str) -> Iterator[Given]:
     loader = _Loader(text)
-    # What an alias names is shared, not written out; a node that is a part of itself is refused.
-    construct = partial(loader.construct_object, deep=True) if "&" in text else loader.plain
     try:
         while loader.check_node():
             node = loader.get_node()
             assert node is not None, "there is one, as was just asked"
-            document = construct(node)
+            place = f"{name}:{node.start_mark.line + 1}"
+            sizes: dict[int, int] = {}
+            repeated = _size(node, sizes) - len(sizes) if "&" in text else 0
+            if repeated > _REPEATED:
+                raise ManifestError(f"{place} repeats too much by aliases")
+            document = loader.plain(node)
+            if repeated:
+                _bounded(document)
             if document is not None:
-                yield Given(document, f"{name}:{node.start_mark.line + 1}")
+                yield Given(document, place)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        raise ManifestError(f"{place} is not YAML: {error.problem}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise ManifestError(f"{name} is not YAML: {error}") from None
-    except RecursionError:
-        raise ManifestError(f"{name} nests too deeply") from None
     finally:
         loader.dispose()
+
+
+def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """Count the nodes of a tree as if every alias was written out."""
+    known = sizes.get(id(node))
+    if known is None:
+        # A node that is a part of itself counts for nothing here; it nests too deeply.
+        sizes[id(node)] = 0
+        children = node.value if isinstance(node, MappingNode | SequenceNode) else ()
+        nodes = chain.from_iterable(children) if isinstance(node, MappingNode) else children
+        known = sizes[id(node)] = 1 + sum(_size(child, sizes) for child in nodes)
+    return known

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from policy.model import Judgement, Ref, Rule, Severity, Violation
 
@@ -100,7 +101,7 @@ def _result(judgement: Judgement) -> dict[str, Any]:
     name, _, line = finding.ref.source.rpartition(":")
     if name and line.isdigit():
         location["physicalLocation"] = {
-            "artifactLocation": {"uri": name},
+            "artifactLocation": {"uri": quote(name)},
             "region": {"startLine": int(line)},
         }
     return {
