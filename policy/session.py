@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from policy import state, wire
 from policy.model import Finding, Judgement, Kind, Ref, Rule, Undetermined, Violation, judge
 from policy.observe import Observation, ObserveError, observe
-from policy.values import UNKNOWN, mapping, text
+from policy.values import UNKNOWN, has_unknown, mapping, text
 from policy.world import Given, StackResource, World, ref_of
+
+_ADDRESS: Final = ("kubeconfig", "context", "renderYamlToDirectory")
+"""The inputs of a provider that tell one cluster from another; what is rendered is on none."""
 
 
 class Observe(StrEnum):
@@ -61,7 +64,6 @@ class Cluster:
     declared: dict[str, Given] = field(default_factory=dict)
     patches: dict[str, Given] = field(default_factory=dict)
     told: bool = False
-    worlds: dict[tuple[int, bool], World] = field(default_factory=dict)
 
     def add(self, resource: Resource) -> Ref | None:
         """Lay a resource's object over the cluster and return who it is."""
@@ -71,7 +73,6 @@ class Cluster:
         secret = wire.holds_secret(resource.properties)
         among = self.patches if resource.patches else self.declared
         among[resource.urn] = Given(body, resource.urn, secret)
-        self.worlds.clear()
         return ref_of(body, resource.urn)
 
     def world(self, gone: Iterable[Ref], stack: tuple[StackResource, ...] = ()) -> World:
@@ -202,9 +203,7 @@ class Session:
 
     def _cluster(self, resource: Resource) -> Cluster:
         provider = resource.provider
-        key = json.dumps(
-            [repr(wire.opened(provider.get(name))) for name in ("kubeconfig", "context")]
-        )
+        key = json.dumps([repr(wire.opened(provider.get(name))) for name in _ADDRESS])
         if key not in self._clusters:
             self._clusters[key] = self._read(wire.opened(dict(provider)))
         return self._clusters[key]
@@ -214,7 +213,7 @@ class Session:
         if self.mode is Observe.OFF or provider.get("renderYamlToDirectory"):
             return Cluster(nothing)
         kubeconfig, context = provider.get("kubeconfig"), provider.get("context")
-        if kubeconfig is UNKNOWN or context is UNKNOWN:
+        if has_unknown(kubeconfig) or context is UNKNOWN:
             return Cluster(nothing, told=True)
         kinds = {kind for rule in self._rules for kind in rule.kinds}
         try:

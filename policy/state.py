@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from policy.model import Ref
-from policy.values import mapping, text
+from policy.values import items, mapping, text
 from policy.world import ref_of
 
 _ANSWER_WITHIN: Final = 60
@@ -47,7 +47,7 @@ def objects(exported: Any) -> frozenset[Ref]:
     deployment = mapping(mapping(exported).get("deployment"))
     return frozenset(
         ref_of(inputs)
-        for resource in deployment.get("resources") or ()
+        for resource in map(mapping, items(deployment.get("resources")))
         if text(resource.get("type")).startswith("kubernetes:")
         and not text(resource.get("type")).endswith("Patch")
         and not resource.get("external")

@@ -1,0 +1,511 @@
+"""The pack without an engine: what it reads of resources, of the former stack and of clusters."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import pulumi
+import pytest
+from pulumi_policy import EnforcementLevel, deserialize, policy, proxy
+from pulumi_policy.secret import Secret as Marked
+
+from policy import state, wire
+from policy.model import Finding, Kind, Ref, Rule, Severity, Undetermined, Violation
+from policy.observe import Observation, ObserveError
+from policy.pack import GATE, OBSERVED, UNDETERMINED, gate_level, policies
+from policy.rules import RULES
+from policy.rules.excluded_ports import RULE as EXCLUDED_PORTS
+from policy.rules.no_conflicting_wildcard_gateway import RULE as CONFLICT
+from policy.session import Observe, Resource, Session
+from policy.values import UNKNOWN, Secret
+from policy.world import Given, World, ref_of
+
+UNKNOWN_TEXT: Final = proxy.UNKNOWN_STRING_VALUE
+UNKNOWN_LIST: Final = proxy.UNKNOWN_ARRAY_VALUE
+SECRET: Final = {deserialize.SPECIAL_SIG_KEY: deserialize.SPECIAL_SECRET_SIG}
+ASSET: Final = {deserialize.SPECIAL_SIG_KEY: deserialize.SPECIAL_ASSET_SIG}
+
+
+# What the engine sends, and what goes back.
+
+
+def handed(props: dict[str, Any], *, keeping: bool = True) -> Any:
+    """Hand properties over as the SDK does: deserialized, in proxies."""
+    return proxy.unknown_checking_proxy(deserialize.deserialize_properties(props, keeping))
+
+
+def read(props: dict[str, Any]) -> Any:
+    return wire.properties(wire.raw(handed(props)))
+
+
+def test_plain_values_are_read_as_they_are() -> None:
+    props = {"a": {"b": [1, "x", None, True, [2.5]]}, "": "", "c": {}}
+    assert read(props) == props
+    assert read({}) == {}
+
+
+def test_secrets_are_kept_apart_at_any_depth() -> None:
+    props = {
+        "one": {**SECRET, "value": "x"},
+        "list": [{**SECRET, "value": "y"}, "z"],
+        "tree": {**SECRET, "value": {"a": ["b", {**SECRET, "value": "c"}]}},
+    }
+    found = read(props)
+    assert found["one"] == Secret("x")
+    assert found["list"] == [Secret("y"), "z"]
+    assert isinstance(found["tree"], Secret)
+    assert wire.opened(found) == {"one": "x", "list": ["y", "z"], "tree": {"a": ["b", "c"]}}
+    assert wire.holds_secret(found)
+    assert not wire.holds_secret(wire.opened(found))
+    assert "x" not in repr(found["one"])
+
+
+@pytest.mark.parametrize("kind", ["BOOLEAN", "NUMBER", "STRING", "ARRAY", "ASSET", "OBJECT"])
+def test_every_sentinel_is_unknown(kind: str) -> None:
+    sentinel = vars(proxy)[f"UNKNOWN_{kind}_VALUE"]
+    found = read({"a": sentinel, "b": [sentinel], "c": {**SECRET, "value": sentinel}})
+    assert found == {"a": UNKNOWN, "b": [UNKNOWN], "c": Secret(UNKNOWN)}
+    assert read({"a": f"not {sentinel}"}) == {"a": f"not {sentinel}"}
+
+
+def test_assets_pass_untouched() -> None:
+    props = {"asset": {**ASSET, "text": "content"}, "list": [{**ASSET, "path": "file"}]}
+    found = read(props)
+    assert isinstance(found["asset"], pulumi.StringAsset)
+    assert isinstance(found["list"][0], pulumi.FileAsset)
+    assert deserialize.serialize_properties(wire.raw(handed(props))) == props
+
+
+def test_the_sdk_is_made_to_keep_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(vars(policy), "deserialize_properties", None)
+    wire.keep_secrets()
+    props = {"a": {**SECRET, "value": "x"}}
+    for arguments in ((), (False,), (True,)):
+        found = vars(policy)["deserialize_properties"](props, *arguments)
+        assert wire.properties(wire.raw(found)) == {"a": Secret("x")}
+
+
+def mended(props: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Mend what the engine sent as the pack does, and return what goes back to the engine."""
+    before = read(props)
+    after = wire.mended(wire.raw(handed(props)), before, change(before))
+    return deserialize.serialize_properties(after)
+
+
+def test_what_is_not_mended_goes_back_as_it_came() -> None:
+    props: dict[str, Any] = {
+        "metadata": {"name": "basic", "labels": {"later": UNKNOWN_TEXT}},
+        "spec": {
+            "hidden": {**SECRET, "value": {"a": "b"}},
+            "list": [UNKNOWN_LIST, {**SECRET, "value": "c"}],
+            "ports": [8444],
+        },
+    }
+    assert mended(props, lambda before: before) == props
+    found = mended(props, lambda it: {**it, "spec": {**it["spec"], "ports": [8444, 8022]}})
+    assert found == {**props, "spec": {**props["spec"], "ports": [8444, 8022]}}
+
+
+def test_what_is_added_and_taken_away_goes_back_so() -> None:
+    props = {"a": {"keep": {**SECRET, "value": "x"}, "drop": 1}}
+    found = mended(props, lambda it: {"a": {"keep": it["a"]["keep"], "new": {"b": True}}})
+    assert found == {"a": {"keep": props["a"]["keep"], "new": {"b": True}}}
+
+
+def test_what_replaces_a_secret_is_one() -> None:
+    props = {"a": {**SECRET, "value": "x"}}
+    assert mended(props, lambda _: {"a": "y"}) == {"a": {**SECRET, "value": "y"}}
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="a mended list is not taken apart")
+def test_entries_of_a_mended_list_keep_their_secrets_and_unknowns() -> None:
+    props: dict[str, Any] = {
+        "a": [UNKNOWN_TEXT, {**SECRET, "value": "x"}, {"b": {**SECRET, "value": "y"}, "c": 1}]
+    }
+
+    def change(before: dict[str, Any]) -> dict[str, Any]:
+        first, second, third = before["a"]
+        return {"a": [first, second, {**third, "c": 2}, "new"]}
+
+    found = mended(props, change)
+    assert found == {"a": [*props["a"][:2], {**props["a"][2], "c": 2}, "new"]}
+
+
+# What the stack had.
+
+
+def exported(*resources: Any) -> dict[str, Any]:
+    return {"version": 3, "deployment": {"resources": list(resources)}}
+
+
+def gateway(name: str, host: str = "*", namespace: str = "shop") -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.istio.io/v1beta1",
+        "kind": "Gateway",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "selector": {"istio": "ingressgateway"},
+            "servers": [{"port": {"number": 443, "protocol": "HTTPS"}, "hosts": [host]}],
+        },
+    }
+
+
+TYPE = "kubernetes:networking.istio.io/v1beta1:Gateway"
+
+
+def test_the_objects_that_a_stack_would_delete() -> None:
+    def resource(name: str, **more: Any) -> dict[str, Any]:
+        return {"type": TYPE, "inputs": gateway(name), **more}
+
+    found = state.objects(
+        exported(
+            {"type": "pulumi:pulumi:Stack"},
+            {"type": "pulumi:providers:kubernetes", "inputs": {"kind": "Gateway"}},
+            {"type": "random:index/randomUuid:RandomUuid", "inputs": {"kind": "Gateway"}},
+            resource("mine"),
+            resource("patched", type=TYPE + "Patch"),
+            resource("read", external=True),
+            resource("kept", retainOnDelete=True),
+        )
+    )
+    assert found == {ref_of(gateway("mine"))}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"deployment": None},
+        {"deployment": {"resources": None}},
+        {"deployment": {"resources": {"a": "b"}}},
+        {"deployment": {"resources": [None, "text", [], {}, {"type": None}, {"type": TYPE}]}},
+        exported({"type": TYPE, "inputs": None}, {"type": TYPE, "inputs": {"kind": 7}}),
+    ],
+    ids=repr,
+)
+def test_a_malformed_export_has_no_objects(content: Any) -> None:
+    assert state.objects(content) == frozenset()
+
+
+def test_nothing_is_exported_without_a_stack_or_an_engine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert state.former({}) == frozenset()
+    assert state.former({"PULUMI_STACK": "dev"}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("script", "names"),
+    [
+        ("cat export.json", {"mine"}),
+        ("echo no stack; exit 255", set()),
+        ("echo no json", set()),
+        (
+            'test "$*" = "stack export --stack acme/mesh/dev --non-interactive" && cat export.json',
+            {"mine"},
+        ),
+    ],
+)
+def test_the_stack_is_exported_by_its_full_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, names: set[str]
+) -> None:
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps(exported({"type": TYPE, "inputs": gateway("mine")})), "utf-8")
+    program = tmp_path / "pulumi"
+    program.write_text(f"#!/bin/sh\n{script.replace('export.json', str(file))}\n", "utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    environ = {"PULUMI_STACK": "dev", "PULUMI_PROJECT": "mesh", "PULUMI_ORGANIZATION": "acme"}
+    assert {ref.name for ref in state.former(environ)} == names
+
+
+# One run.
+
+
+class Cluster:
+    """Plays the clusters: what was asked for, and what each has."""
+
+    def __init__(self, *bodies: dict[str, Any], error: str = "") -> None:
+        self.asked: list[tuple[frozenset[Kind], str | None, str | None]] = []
+        self.bodies: dict[str | None, tuple[dict[str, Any], ...]] = {None: bodies}
+        self.unread: dict[Kind, str] = {}
+        self.error = error
+
+    def __call__(
+        self, kinds: Iterable[Kind], kubeconfig: str | None, context: str | None
+    ) -> Observation:
+        self.asked.append((frozenset(kinds), kubeconfig, context))
+        if self.error:
+            raise ObserveError(self.error)
+        bodies = self.bodies.get(kubeconfig, ())
+        return Observation(tuple(map(Given, bodies)), self.unread)
+
+
+def session(
+    cluster: Cluster, *former: dict[str, Any], rules: Iterable[Rule] = (CONFLICT,)
+) -> Session:
+    return Session(rules, lambda: frozenset(map(ref_of, former)), cluster)
+
+
+def resource(body: dict[str, Any], type_: str = TYPE, /, **provider: Any) -> Resource:
+    name = body.get("metadata", {}).get("name", "name")
+    return Resource(f"urn:pulumi:dev::mesh::{type_}::{name}", type_, body, provider)
+
+
+OTHER = Resource(
+    "urn:pulumi:dev::mesh::random:index/randomUuid:RandomUuid::user",
+    "random:index/randomUuid:RandomUuid",
+    {"keepers": {}},
+    {},
+)
+
+
+def names(found: Iterable[Violation]) -> list[str]:
+    return [each.ref.name for each in found]
+
+
+def judged(run: Session, *resources: Resource, rule: Rule = CONFLICT) -> list[str]:
+    return [each.finding.ref.name for each in run.judge(rule, resources)]
+
+
+def test_each_cluster_is_read_once_and_no_more_of_it_than_rules_read() -> None:
+    cluster = Cluster()
+    run = session(cluster)
+    for name in ("one", "two"):
+        assert run.unreadable(resource(gateway(name, name))) is None
+        run.gate(CONFLICT, resource(gateway(name, name)))
+    run.judge(CONFLICT, [resource(gateway(name, name)) for name in ("one", "two")])
+    assert cluster.asked == [(CONFLICT.kinds, None, None)]
+
+
+def test_what_is_no_kubernetes_object_needs_no_cluster() -> None:
+    cluster = Cluster()
+    run = session(cluster)
+    chart = Resource("urn::c", "kubernetes:helm.sh/v3:Release", {"chart": "x"}, {})
+    assert run.unreadable(OTHER) is None
+    assert run.gate(CONFLICT, OTHER) == []
+    assert run.unreadable(chart) is None
+    assert run.judge(CONFLICT, [OTHER, chart]) == []
+    assert cluster.asked == []
+
+
+@pytest.mark.parametrize(
+    ("given", "kubeconfig"),
+    [
+        ("/etc/kubeconfig", "/etc/kubeconfig"),
+        ("sub/kubeconfig", str(state.PROJECT / "sub/kubeconfig")),
+        ("~/kubeconfig", str(Path("~/kubeconfig").expanduser())),
+        ("apiVersion: v1\nkind: Config\n", "apiVersion: v1\nkind: Config\n"),
+        (' {"kind": "Config"}', ' {"kind": "Config"}'),
+        ({"kind": "Config"}, '{"kind": "Config"}'),
+        (Secret("/etc/kubeconfig"), "/etc/kubeconfig"),
+        ("", None),
+    ],
+)
+def test_the_kubeconfig_and_the_context_are_the_providers(given: Any, kubeconfig: str) -> None:
+    cluster = Cluster()
+    session(cluster).unreadable(resource(gateway("one"), kubeconfig=given, context="prod"))
+    assert cluster.asked == [(CONFLICT.kinds, kubeconfig, "prod")]
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        {"kubeconfig": UNKNOWN},
+        {"context": UNKNOWN},
+        {"kubeconfig": Secret(UNKNOWN)},
+        {"kubeconfig": {"clusters": UNKNOWN}},
+        {"renderYamlToDirectory": "rendered"},
+    ],
+)
+def test_a_cluster_that_is_not_there_yet_is_no_problem(provider: dict[str, Any]) -> None:
+    cluster = Cluster(gateway("foreign"), error="no answer")
+    run = session(cluster)
+    assert run.unreadable(resource(gateway("one"), **provider)) is None
+    assert run.gate(CONFLICT, resource(gateway("one"), **provider)) == []
+    # What is declared for it is judged among itself.
+    assert names(run.gate(CONFLICT, resource(gateway("two"), **provider))) != []
+    assert cluster.asked == []
+
+
+def test_what_is_rendered_is_not_judged_with_the_cluster_of_the_same_kubeconfig() -> None:
+    cluster = Cluster(gateway("foreign"))
+    run = session(cluster)
+    rendered = resource(gateway("rendered"), renderYamlToDirectory="rendered")
+    assert run.gate(CONFLICT, rendered) == []
+    assert names(run.gate(CONFLICT, resource(gateway("one")))) == ["foreign", "one"]
+    assert judged(run, rendered) == []
+
+
+@pytest.mark.parametrize("mode", Observe)
+def test_a_cluster_that_can_not_be_read_is_told_once(mode: Observe) -> None:
+    cluster = Cluster(error="the cluster does not answer")
+    run = session(cluster)
+    run.mode = mode
+    problem = None if mode is Observe.OFF else "the cluster does not answer"
+    assert run.unreadable(resource(gateway("one"))) == problem
+    assert run.unreadable(resource(gateway("two"))) is None
+    other = resource(gateway("three"), kubeconfig="/other")
+    assert run.unreadable(other) == problem
+    assert len(cluster.asked) == (0 if mode is Observe.OFF else 2)
+    # The stack alone is judged all the same.
+    assert run.gate(CONFLICT, resource(gateway("one"))) == []
+    assert names(run.gate(CONFLICT, resource(gateway("two")))) != []
+
+
+def test_kinds_that_could_not_be_read_are_undetermined() -> None:
+    cluster = Cluster()
+    kind = Kind("networking.istio.io", "Gateway")
+    cluster.unread = {kind: "may not be listed"}
+    found = session(cluster).judge(CONFLICT, [resource(gateway("one"))])
+    assert Undetermined(Ref(kind, "", ""), "", "may not be listed") in [
+        each.finding for each in found
+    ]
+
+
+def test_a_gate_judges_what_is_declared_so_far_over_what_was_observed() -> None:
+    run = session(Cluster(gateway("foreign"), gateway("one", "other.example.org")))
+    (_, found) = sorted(names(run.gate(CONFLICT, resource(gateway("one")))))
+    assert found == "one"
+    run = session(Cluster(gateway("one")))
+    # The declared one takes the observed one's place, and its host is free now.
+    assert run.gate(CONFLICT, resource(gateway("one", "new.example.org"))) == []
+    assert run.gate(CONFLICT, resource(gateway("two"))) == []
+    assert "three" in names(run.gate(CONFLICT, resource(gateway("three"))))
+
+
+def test_a_gate_says_only_what_its_own_object_has_a_part_in() -> None:
+    run = session(Cluster(gateway("foreign"), gateway("another")))
+    assert run.gate(CONFLICT, resource(gateway("one", "one.example.org"))) == []
+
+
+def test_a_gate_forgives_conflicts_with_the_stacks_own_that_may_still_change() -> None:
+    run = session(Cluster(gateway("one"), gateway("two", "x")), gateway("one"), gateway("two"))
+    assert run.gate(CONFLICT, resource(gateway("two"))) == []
+    # Now it is registered, and did not change.
+    assert run.gate(CONFLICT, resource(gateway("one"))) != []
+
+
+def test_a_gate_does_not_forgive_conflicts_with_others() -> None:
+    run = session(Cluster(gateway("own"), gateway("foreign")), gateway("own"))
+    assert "two" in names(run.gate(CONFLICT, resource(gateway("two"))))
+
+
+def test_the_whole_stack_is_judged_without_what_it_no_longer_declares() -> None:
+    cluster = Cluster(gateway("first"))
+    assert judged(session(cluster, gateway("first")), resource(gateway("second"))) == []
+    assert judged(session(cluster), resource(gateway("second"))) == ["first", "second"]
+    both = resource(gateway("first")), resource(gateway("second"))
+    assert judged(session(cluster, gateway("first")), *both) == ["first", "second"]
+
+
+def test_the_whole_stack_is_judged_as_it_is_given_not_as_gates_saw_it() -> None:
+    run = session(Cluster())
+    run.gate(CONFLICT, resource(gateway("one")))
+    assert judged(run, resource(gateway("two"))) == []
+
+
+def test_what_a_gate_has_said_is_not_said_again() -> None:
+    run = session(Cluster())
+    one, two = resource(gateway("one")), resource(gateway("two"))
+    assert run.gate(CONFLICT, one) == []
+    said = names(run.gate(CONFLICT, two))
+    assert sorted(said) == ["one", "two"]
+    assert judged(run, one, two) == []
+    # Where no gate was asked, the stack's policy says it.
+    assert judged(session(Cluster()), one, two) == ["one", "two"]
+
+
+def test_clusters_are_judged_apart() -> None:
+    cluster = Cluster()
+    cluster.bodies = {"/a": (gateway("foreign"),), "/b": ()}
+    run = session(cluster)
+    on_a, on_b = (resource(gateway("one"), kubeconfig=name) for name in ("/a", "/b"))
+    second = resource(gateway("two"), kubeconfig="/b", context="other")
+    assert run.gate(CONFLICT, on_b) == []
+    assert run.gate(CONFLICT, second) == []
+    assert len(run.gate(CONFLICT, on_a)) == 2
+    assert [asked[1:] for asked in cluster.asked] == [("/b", None), ("/b", "other"), ("/a", None)]
+    fresh = session(cluster)
+    assert judged(fresh, on_a, on_b, second) == ["foreign", "one"]
+
+
+def test_patches_lie_over_what_was_observed() -> None:
+    run = session(Cluster(gateway("foreign"), gateway("one", "one.example.org")))
+    patch = {**gateway("one"), "spec": {"servers": gateway("one")["spec"]["servers"]}}
+    found = run.gate(CONFLICT, resource(patch, TYPE + "Patch"))
+    assert "one" in names(found)
+
+
+def test_objects_with_secrets_are_judged_and_show_none() -> None:
+    body = gateway("one")
+    body["spec"] = Secret(body["spec"])
+    run = session(Cluster(gateway("foreign")))
+    found = run.gate(CONFLICT, resource(body))
+    (own,) = [each for each in found if each.ref.name == "one"]
+    assert own.found == "a secret value"
+
+
+def plane(*ports: int) -> dict[str, Any]:
+    inbound = {"trafficControl": {"inbound": {"excludedPorts": list(ports)}}}
+    return {
+        "apiVersion": "maistra.io/v2",
+        "kind": "ServiceMeshControlPlane",
+        "metadata": {"name": "basic", "namespace": "istio-system"},
+        "spec": {"proxy": {"networking": inbound}},
+    }
+
+
+PLANE = "kubernetes:maistra.io/v2:ServiceMeshControlPlane"
+
+
+def test_mending_changes_the_properties_or_says_nothing() -> None:
+    run = session(Cluster(), rules=[EXCLUDED_PORTS])
+    assert run.remediate(EXCLUDED_PORTS, resource(plane(8444), PLANE)) == plane(8444, 8022)
+    assert run.remediate(EXCLUDED_PORTS, resource(plane(8444, 8022), PLANE)) is None
+    assert run.remediate(EXCLUDED_PORTS, OTHER) is None
+    assert run.remediate(CONFLICT, resource(gateway("one"))) is None
+
+
+def test_a_rule_of_any_resource_sees_each_once() -> None:
+    def check(world: World) -> Iterable[Finding]:
+        for each in world.stack:
+            ref = Ref(Kind("", each.type), "", each.urn, source=each.urn)
+            yield Violation(ref, "", "anything", "nothing")
+
+    rule = Rule("any", "", Severity.ERROR, "", "", "", frozenset(), check)
+    run = session(Cluster(), rules=[rule])
+    both = resource(gateway("one")), OTHER
+    assert judged(run, *both, rule=rule) == [each.urn for each in both]
+    run = session(Cluster(), rules=[rule])
+    for each in both:
+        assert names(run.gate(rule, each)) == [each.urn]
+    assert judged(run, *both, rule=rule) == []
+
+
+# The pack.
+
+
+def test_every_rule_is_a_stack_policy_and_a_gate() -> None:
+    made = policies(RULES, Session(RULES))
+    assert made[0].name == OBSERVED
+    assert made[-1].name == UNDETERMINED
+    found = {each.name: each.enforcement_level for each in made}
+    assert len(found) == len(made) == 2 + 2 * len(RULES)
+    levels = {
+        Severity.ERROR: EnforcementLevel.MANDATORY,
+        Severity.WARNING: EnforcementLevel.ADVISORY,
+    }
+    for rule in RULES:
+        assert found[rule.id] is levels[rule.severity]
+        assert found[rule.id + GATE] is gate_level(rule)
+        assert (gate_level(rule) is EnforcementLevel.DISABLED) != rule.harmful
+
+
+def test_marked_secrets_are_the_sdks() -> None:
+    assert wire.raw(Marked({"a": [Marked(1)]})).value["a"][0].value == 1
