@@ -4,7 +4,7 @@ TOOLCHAIN := $(PYTHON) toolchain/bootstrap.py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview down start stop mesh env test lint format docs lock clean
+.PHONY: help setup up preview down start stop mesh env test bench lint format docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,10 @@ env: ## print shell lines for using pulumi and kubectl by hand: eval "$$(make -s
 test: ## every test
 	@$(TOOLCHAIN) setup --mesh
 	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+bench: ## measure the rules, what the pack adds to a preview, and `check` beside istioctl
+	@$(TOOLCHAIN) setup --mesh
+	@$(BIN)/python -m bench all
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -1,0 +1,67 @@
+"""`python -m bench`: measure."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench import istioctl, preview, rules
+from bench.errors import BenchError
+from toolchain.errors import LocalEnvironmentError
+
+app = typer.Typer(
+    help="How long the rules take, by themselves and beside what else there is.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(highlight=False)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except (BenchError, LocalEnvironmentError) as error:
+        console.print(f"[red]error:[/] {error}")
+        raise typer.Exit(2) from None
+
+
+@app.command("rules")
+def rules_alone() -> None:
+    """Judge up to 100,000 Gateways and 1,000,000 hosts: is it linear?"""
+    rules.run(console)
+
+
+@app.command("istioctl")
+def beside_istioctl(
+    gateways: Annotated[
+        list[int] | None, typer.Option(help="How many Gateways (repeatable).")
+    ] = None,
+) -> None:
+    """Check files beside `istioctl analyze` (some minutes)."""
+    with _reported():
+        istioctl.run(console, gateways or istioctl.COUNTS)
+
+
+@app.command("preview")
+def with_the_pack(
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each.")] = preview.RUNS,
+) -> None:
+    """Run `pulumi preview` with and without the policy pack."""
+    with _reported():
+        preview.run(console, runs)
+
+
+@app.command("all")
+def everything() -> None:
+    """Measure everything, one after the other."""
+    rules_alone()
+    with_the_pack()
+    beside_istioctl()
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,5 @@
+"""What the bench's programs raise."""
+
+
+class BenchError(Exception):
+    """It could not be measured; the message says why and what to do."""
