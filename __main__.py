@@ -47,6 +47,8 @@ def integrate() -> None:
     found = observed(settings)
     domain = choose_apps_domain(settings, found.apps_domain)
     prerequisites.check(settings, found)
+    for warning in prerequisites.warnings(settings, found):
+        pulumi.log.warn(warning)
     brought.check(settings, domain, found.certificate, datetime.now(UTC))
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     wanted = prerequisites.namespaces(settings)

@@ -20,6 +20,7 @@ MADE_BY: Final = "serverless-mesh/made-by"
 """Annotation of a namespace that a stack made: `organization/project/stack`."""
 MEMBER_OF: Final = "maistra.io/member-of"
 """Label that the Service Mesh operator gives a member's namespace: the namespace of its mesh."""
+_BY_A_STACK: Final = "pulumi.com/patchForce"
 _SERVING: Final = ("knative-serving", "knative-serving")
 _TIMEOUT: Final = (5, 30)
 """Seconds to connect and to answer."""
@@ -43,10 +44,14 @@ class Namespace:
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """A ServiceMeshControlPlane that is there: its name and its excluded ports, if it has any."""
+    """A ServiceMeshControlPlane that is there: its name and its excluded ports, if it has any.
+
+    `by_a_stack` tells whether a stack made it, as far as its annotations show.
+    """
 
     name: str
     excluded_ports: tuple[int, ...] | None = None
+    by_a_stack: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,10 @@ def _reported() -> Iterator[None]:
             "kubernetes:context) in the stack file, or KUBECONFIG"
         ) from None
     except urllib3.exceptions.HTTPError as error:
-        raise ClusterError(f"the cluster does not answer: {error}") from None
+        raise ClusterError(
+            f"the cluster does not answer: {error}. See that kubernetes:kubeconfig and "
+            "kubernetes:context mean the right one, and run it again when it answers"
+        ) from None
     except client.ApiException as error:
         raise ClusterError(
             f"the cluster answers {error.status} {error.reason}; the kubeconfig's user needs the "
@@ -200,7 +208,11 @@ def _control_plane(objects: _Objects, namespace: str) -> ControlPlane | None:
         for key in ("proxy", "networking", "trafficControl", "inbound"):
             inbound = inbound.get(key) or {}
         ports = inbound.get("excludedPorts")
-        return ControlPlane(item["metadata"]["name"], None if ports is None else tuple(ports))
+        return ControlPlane(
+            item["metadata"]["name"],
+            None if ports is None else tuple(ports),
+            _BY_A_STACK in item["metadata"].get("annotations", {}),
+        )
     return None
 
 

@@ -124,3 +124,15 @@ def _absent(settings: Settings, found: Observed) -> list[str]:
             "certificate in tls.crt and the key in tls.key"
         )
     return problems
+
+
+def warnings(settings: Settings, found: Observed) -> list[str]:
+    """Return what is probably not as the settings take it; only making an object can tell."""
+    plane = found.control_plane
+    if plane is None or plane.by_a_stack or settings.existing_mesh:
+        return []
+    return [
+        f"there is a ServiceMeshControlPlane {settings.mesh_namespace}/{plane.name} that no stack "
+        "made, and none is ever taken over. To use it, set serverless-mesh:existingMesh to true; "
+        "for a mesh of its own, set serverless-mesh:meshNamespace to another namespace"
+    ]

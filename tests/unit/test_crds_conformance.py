@@ -1,10 +1,13 @@
 """Our own custom resource definitions agree with the vendors' wherever they speak at all.
 
-The vendors' definitions may not be copied into this repository. Where a checkout has them beside
-it, in `../shared/crds`, they are the measure; elsewhere only our own are tested.
+The vendors' definitions may not be copied into this repository. What they say of the fields that
+ours have is recorded in `data/crds/vendors.json`, which is the measure. Where a checkout has the
+definitions themselves beside it, in `../shared/crds`, the record is held to them, and renewed by
+`python -m tests.unit.test_crds_conformance`.
 """
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -19,6 +22,7 @@ from toolchain.paths import ROOT
 
 VENDORS = ROOT.parent / "shared" / "crds"
 DATA = Path(__file__).parent / "data"
+RECORD = DATA / "crds" / "vendors.json"
 OWN = sorted(OWN_CRDS.glob("*.yaml"))
 SAME = (
     "type",
@@ -47,10 +51,84 @@ def load(file: Path) -> Object:
 
 @cache
 def vendors() -> dict[str, Object]:
+    return dict(json.loads(RECORD.read_text("utf-8")))
+
+
+def recorded() -> dict[str, Object]:
+    """Return what the vendors' definitions say of the fields that are used here, by kind."""
+    ours = {load(file)["spec"]["names"]["kind"]: load(file) for file in OWN}
+    found = {}
+    for file in sorted(VENDORS.glob("*.yaml")):
+        theirs = load(file)
+        kind = theirs["spec"]["names"]["kind"]
+        if kind in ours:
+            (version,) = ours[kind]["spec"]["versions"]
+            found[kind] = definition_of(theirs, version, version["schema"]["openAPIV3Schema"])
+        elif kind in (used := {body["kind"]: body for body in OF_VENDORS.values()}):
+            name = used[kind]["apiVersion"].rpartition("/")[2]
+            shape = [body for body in OF_VENDORS.values() if body["kind"] == kind]
+            found[kind] = definition_of(theirs, {"name": name}, None, shape)
+    return found
+
+
+def definition_of(
+    theirs: Object, ours: Object, shape: Object | None, bodies: Iterable[Object] = ()
+) -> Object:
+    (version,) = (item for item in theirs["spec"]["versions"] if item["name"] == ours["name"])
+    whole = version["schema"]["openAPIV3Schema"]
+    columns = [
+        {key: text for key, text in column.items() if key != "description"}
+        for column in version.get("additionalPrinterColumns", [])
+    ]
+    said = {key: version[key] for key in ("name", "served", "storage", "subresources")}
+    fields = about(whole, shape) if shape is not None else of_values(whole, list(bodies))
+    schema = {"openAPIV3Schema": fields}
+    return {
+        "metadata": {"name": theirs["metadata"]["name"]},
+        "spec": {
+            **{key: theirs["spec"][key] for key in ("group", "scope", "names")},
+            "versions": [{**said, "additionalPrinterColumns": columns, "schema": schema}],
+        },
+    }
+
+
+def about(theirs: Object, ours: Object) -> Object:
+    """Return what a schema says of the fields that another one has."""
+    said = {word: theirs[word] for word in SAME if word in theirs}
+    if "properties" in ours:
+        real = theirs.get("properties", {})
+        both = ours["properties"].keys() & real.keys()
+        said["properties"] = {
+            key: about(real[key], ours["properties"][key]) for key in sorted(both)
+        }
+    for word in ("items", "additionalProperties"):
+        if isinstance(ours.get(word), dict) and isinstance(theirs.get(word), dict):
+            said[word] = about(theirs[word], ours[word])
+    return said
+
+
+def of_values(theirs: Object, values: list[Any]) -> Object:
+    """Return what a schema says of the fields that some values have."""
+    said = {word: theirs[word] for word in SAME if word in theirs}
+    mappings = [value for value in values if isinstance(value, dict)]
+    if "properties" in theirs:
+        used = sorted({key for value in mappings for key in value} & theirs["properties"].keys())
+        said["properties"] = {
+            key: of_values(theirs["properties"][key], [v[key] for v in mappings if key in v])
+            for key in used
+        }
+    if isinstance(more := theirs.get("additionalProperties"), dict):
+        said["additionalProperties"] = of_values(more, [v for m in mappings for v in m.values()])
+    if "items" in theirs:
+        lists = [value for value in values if isinstance(value, list)]
+        said["items"] = of_values(theirs["items"], [each for value in lists for each in value])
+    return said
+
+
+def test_the_record_is_what_the_vendors_say() -> None:
     if not VENDORS.is_dir():
-        pytest.skip(f"the vendors' definitions are not here: {VENDORS}")
-    definitions = (load(file) for file in sorted(VENDORS.glob("*.yaml")))
-    return {definition["spec"]["names"]["kind"]: definition for definition in definitions}
+        pytest.skip("the vendors' definitions are not beside this checkout")
+    assert recorded() == vendors()
 
 
 def manifest(name: str) -> Object:
@@ -247,3 +325,7 @@ def test_ours_finds_in_a_bad_manifest_what_the_vendors_finds(name: str, value: A
         found |= (mine := faults(ours, trial))
         assert mine == faults(theirs, trial), path
     assert found
+
+
+if __name__ == "__main__":
+    RECORD.write_text(json.dumps(recorded(), indent=1, sort_keys=True) + "\n", "utf-8")

@@ -3,7 +3,7 @@
 import pytest
 
 from cluster import ControlPlane, Namespace, Observed
-from components.prerequisites import PrerequisiteError, check, namespaces, question
+from components.prerequisites import PrerequisiteError, check, namespaces, question, warnings
 from settings import Settings
 
 HERE = {"knative-serving": Namespace(member_of="istio-system"), "istio-system": Namespace()}
@@ -79,6 +79,15 @@ def test_what_is_taken_for_existing_must_exist() -> None:
     )
     # A preview without a cluster can't tell.
     check(Settings(existing_mesh=True, wildcard_from="secret"), Observed())
+
+
+def test_a_control_plane_of_others_is_warned_of() -> None:
+    theirs = Observed(HERE, None, ControlPlane("basic", by_a_stack=False))
+    (said,) = warnings(Settings(), theirs)
+    assert "ServiceMeshControlPlane istio-system/basic that no stack made" in said
+    assert "existingMesh to true" in said
+    assert not warnings(Settings(existing_mesh=True), theirs)
+    assert not warnings(Settings(), Observed(HERE, None, ControlPlane("basic")))
 
 
 def test_the_namespaces_that_are_needed() -> None:
