@@ -1,0 +1,213 @@
+"""The rules, described: how to run them, and what each finds, needs and mends."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pulumi_policy import EnforcementLevel, Policy
+
+from policy.model import Kind, Rule
+from policy.pack import GATE, OBSERVED, UNDETERMINED, policies
+from policy.session import Observe, Session
+
+_ON: Final = EnforcementLevel.MANDATORY
+_OFF: Final = EnforcementLevel.DISABLED
+_EASED: Final = EnforcementLevel.ADVISORY
+_MENDED: Final = EnforcementLevel.REMEDIATE
+
+_HEAD: Final = """\
+# Rules
+
+Generated from `policy/rules/` by `make docs`. Each rule is one condition of the documentation that
+the API server does not check. The same rules judge a stack, as a policy pack of Pulumi, and
+manifests or a live cluster, as the command `serverless-mesh check`.
+
+## With Pulumi
+
+```
+pulumi preview --policy-pack policy
+pulumi up --policy-pack policy --policy-pack-config pack.json
+```
+
+The pack runs with the Python on PATH, so activate the project's `.venv` first.
+
+Every rule is two policies of the pack:
+
+- `<rule>` judges the whole stack: in a preview before anything is touched, in an update when all is
+  written;
+- `<rule>{gate}`, the rule's gate, judges each object right before it is written, and so also stops
+  `pulumi up --skip-preview`. Only the gates of the most harmful rules are on by default.
+
+Both see the objects of the stack laid over those of its cluster: what others have there counts, and
+what the stack is about to delete does not. What a rule can't tell, since a value is unknown until
+the update or a kind of objects may not be listed, is no violation; the policy `{undetermined}` says
+it.
+
+### Levels
+
+`pack.json` sets the level of a policy by its name, and by `all` that of every policy that it does
+not name; what it says nothing of keeps its own. The levels are {levels}.
+
+```json
+{example}
+```
+
+| policy | by default | what it says |
+|---|---|---|
+{common}
+
+`{observed}` also takes `observe`, one of {observes}:
+
+- `{required}` (default): a cluster that can't be read stops the run;
+- `{best_effort}`: it is read where it can be; otherwise the stack is judged alone (as where the
+  policy is disabled);
+- `{off}`: it is not read, and the stack is judged alone.
+
+### Mending
+
+A rule that can mend does so before each write, where its gate is set to `{mended}`:
+
+```json
+{mended_example}
+```
+
+It adds what is missing and changes nothing that says otherwise or is not known yet; what it leaves
+wrong is a violation. The program itself stays as it is, so mend it too. The table of the rules says
+which of them can.
+
+## Without Pulumi
+
+```
+serverless-mesh check -f gateways.yaml -f manifests/     # files; folders with all below them
+helm template chart | serverless-mesh check -f -         # standard input
+serverless-mesh check --context production               # a live cluster
+serverless-mesh check --kubeconfig file                  # the one of another kubeconfig
+serverless-mesh check -f manifests/ --context production # the cluster as it would be with them
+```
+
+It reads YAML and JSON with any number of documents and lists in it; of folders, the files that end
+in `.yaml`, `.yml` or `.json`. Manifests over a live cluster replace what has their kind, namespace
+and name there. Nothing is ever written.
+
+| option | what it does |
+|---|---|
+| `--rule RULE` | judge by this rule only (repeatable); `serverless-mesh rules` lists them |
+| `--mesh NAMESPACE` | the namespace of the mesh that Serverless is in, where that can't be told |
+| `--format text` | a paragraph a finding (default) |
+| `--format json` | a list of findings, for programs |
+| `--format sarif` | SARIF 2.1.0, for code scanning |
+
+| exit code | meaning |
+|---|---|
+| 0 | no violation |
+| 1 | at least one violation, also of a rule of severity warning |
+| 2 | could not judge: a file, the cluster or an option is unusable, or nothing is there to judge |
+
+What is undetermined is printed and changes no exit code. In a pipeline, for example GitHub's:
+
+```yaml
+- run: serverless-mesh check -f manifests/ --format sarif > findings.sarif
+- if: always()
+  uses: github/codeql-action/upload-sarif@v3
+  with:
+    sarif_file: findings.sarif
+```
+
+## The rules
+
+| rule | severity | gate on by default | mends |
+|---|---|---|---|
+{table}
+"""
+
+
+def reference(rules: Iterable[Rule]) -> str:
+    """Return the reference of the rules and of how to run them, as Markdown."""
+    chosen = tuple(rules)
+    made = {policy.name: policy for policy in policies(chosen, Session(chosen))}
+    return "\n".join([_head(chosen, made), *(_entry(rule, made) for rule in chosen)])
+
+
+def _head(rules: tuple[Rule, ...], made: dict[str, Policy]) -> str:
+    first = next(rule for rule in rules if rule.harmful)
+    config = {
+        "all": _EASED,
+        first.id: _ON,
+        first.id + GATE: _OFF,
+        OBSERVED: {"enforcementLevel": _ON, "observe": Observe.BEST_EFFORT},
+        UNDETERMINED: _OFF,
+    }
+    mending = next(rule for rule in rules if rule.remediate is not None)
+    return _HEAD.format(
+        gate=GATE,
+        observed=OBSERVED,
+        undetermined=UNDETERMINED,
+        required=Observe.REQUIRED,
+        best_effort=Observe.BEST_EFFORT,
+        off=Observe.OFF,
+        mended=_MENDED.value,
+        levels=", ".join(f"`{level.value}`" for level in EnforcementLevel),
+        observes=", ".join(f"`{mode}`" for mode in Observe),
+        example=_json(config),
+        mended_example=_json({mending.id + GATE: _MENDED}),
+        common="\n".join(
+            f"| `{name}` | {_level(made[name])} | {made[name].description} |"
+            for name in (OBSERVED, UNDETERMINED)
+        ),
+        table="\n".join(
+            f"| {_link(rule)} | {rule.severity} | {_yes(_gated(rule, made))} "
+            f"| {_yes(rule.remediate is not None)} |"
+            for rule in rules
+        ),
+    )
+
+
+def _entry(rule: Rule, made: dict[str, Policy]) -> str:
+    gate = rule.id + GATE
+    other = _MENDED if rule.remediate else _OFF if _gated(rule, made) else _ON
+    lines = [
+        f"## {rule.id}",
+        "",
+        f"**{rule.title}.** {rule.why}",
+        "",
+        f"What to do: {rule.remedy}",
+        "",
+        f"- Severity: {rule.severity}",
+        f"- Section of the documentation: “{rule.section}”",
+        f"- Reads: {_kinds(rule.kinds) or 'the properties of every resource of the stack'}",
+        *([f"- Reads in a check as well: {_kinds(rule.check_only)}"] if rule.check_only else ()),
+        f"- Can mend: {_yes(rule.remediate is not None)}",
+        f"- Policies: `{rule.id}` ({_level(made[rule.id])} by default), "
+        f"`{gate}` ({_level(made[gate])} by default)",
+        "",
+        "```json",
+        _json({rule.id: _EASED if made[rule.id].enforcement_level is _ON else _ON, gate: other}),
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _gated(rule: Rule, made: dict[str, Policy]) -> bool:
+    return made[rule.id + GATE].enforcement_level is not _OFF
+
+
+def _level(policy: Policy) -> str:
+    assert policy.enforcement_level is not None, "every policy of the pack has its own"
+    return str(policy.enforcement_level.value)
+
+
+def _kinds(kinds: Iterable[Kind]) -> str:
+    return ", ".join(f"`{kind}`" for kind in sorted(kinds, key=str))
+
+
+def _link(rule: Rule) -> str:
+    return f"[{rule.id}](#{rule.id})"
+
+
+def _yes(condition: bool) -> str:
+    return "yes" if condition else "no"
+
+
+def _json(config: dict[str, Any]) -> str:
+    return json.dumps(config, indent=2, default=lambda level: level.value)

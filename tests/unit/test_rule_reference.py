@@ -1,0 +1,67 @@
+"""The reference of the rules follows the rules and the pack."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pulumi_policy import EnforcementLevel
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.rule_reference import reference
+from policy.model import Rule
+from policy.pack import GATE, OBSERVED, UNDETERMINED, gate_level, policies
+from policy.rules import RULES
+from policy.session import Session
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = reference(RULES)
+
+
+def test_the_reference_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "rules.md").read_text("utf-8") == TEXT, "run `make docs`"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_is_described_in_full(rule: Rule) -> None:
+    _, _, rest = TEXT.partition(f"\n## {rule.id}\n")
+    section = rest.partition("\n## ")[0]
+    said = [rule.title, rule.why, rule.remedy, rule.section, f"Severity: {rule.severity}"]
+    said += [f"`{kind}`" for kind in rule.kinds | rule.check_only]
+    said += [f"Can mend: {'yes' if rule.remediate else 'no'}"]
+    said += [f"`{rule.id}{GATE}` ({gate_level(rule).value} by default)"]
+    for text in said:
+        assert text in section
+
+
+def test_every_link_has_its_heading() -> None:
+    headings = set(re.findall(r"^## (.+)$", TEXT, re.MULTILINE))
+    links = re.findall(r"\[([^\]]+)\]\(#([^)]+)\)", TEXT)
+    assert [name for name, _ in links] == [anchor for _, anchor in links]
+    assert [name for name, _ in links] == [rule.id for rule in RULES]
+    assert {name for name, _ in links} <= headings
+
+
+def test_the_examples_are_configs_that_the_pack_takes() -> None:
+    levels = {policy.name: policy.enforcement_level for policy in policies(RULES, Session(RULES))}
+    whole, mending, *own = map(json.loads, re.findall(r"```json\n(.+?)```", TEXT, re.DOTALL))
+    assert whole.keys() - {"all"} <= levels.keys()
+    assert whole[OBSERVED].keys() == {"enforcementLevel", "observe"}
+    assert len(own) == len(RULES)
+    for example in (mending, *own):
+        for name, level in example.items():
+            assert EnforcementLevel(level) is not levels[name], "shows what changes"
+    able = {rule.id + GATE for rule in RULES if rule.remediate}
+    shown = {name for example in own for name, level in example.items() if level == "remediate"}
+    assert shown == able
+    assert mending.keys() <= able
+
+
+def test_the_head_says_what_the_command_takes() -> None:
+    said = CliRunner().invoke(app, ["check", "--help"], env={"COLUMNS": "120"}).stdout
+    for option in ("--rule", "--mesh", "--format", "--context", "--kubeconfig", "-f"):
+        assert option in said
+        assert option in TEXT
+    for name in (OBSERVED, UNDETERMINED):
+        assert f"| `{name}` |" in TEXT
