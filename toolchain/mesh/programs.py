@@ -27,8 +27,9 @@ KNATIVE_OPERATOR: Final = BIN / "knative-operator"
 ISTIOD: Final = BIN / "pilot-discovery"
 AGENT: Final = BIN / "pilot-agent"
 
-ISTIO_MODULE: Final = kubernetes.VENDORS[0].module
-OPERATOR_MODULE: Final = kubernetes.VENDORS[2].module
+_VENDORS: Final = {vendor.module.path: vendor.module for vendor in kubernetes.VENDORS}
+ISTIO_MODULE: Final = _VENDORS["istio.io/istio"]
+OPERATOR_MODULE: Final = _VENDORS["knative.dev/operator"]
 KWOK_MODULE: Final = Module(
     "sigs.k8s.io/kwok", "v0.8.0", "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ="
 )
