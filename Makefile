@@ -4,7 +4,7 @@ TOOLCHAIN := $(PYTHON) toolchain/bootstrap.py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview down start stop mesh env test bench lint format docs lock clean
+.PHONY: help setup up preview down start stop mesh verify env test bench lint format docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ stop: ## stop the local cluster, keep its data
 
 mesh: ## after `make up`: Knative's operator, istiod and Envoy on the local cluster; curl through them
 	@$(TOOLCHAIN) mesh
+
+verify: ## after `make mesh`: `serverless-mesh verify` asks the stack's own service through the mesh
+	@$(TOOLCHAIN) verify
 
 env: ## print shell lines for using pulumi and kubectl by hand: eval "$$(make -s env)"
 	@$(TOOLCHAIN) env

@@ -12,7 +12,8 @@ from rich.console import Console
 from toolchain import daemon, dev, kubernetes, pulumi
 from toolchain.errors import LocalEnvironmentError
 from toolchain.mesh import programs
-from toolchain.paths import CLUSTER, ROOT
+from toolchain.mesh.workload import GREETING
+from toolchain.paths import CLUSTER, ROOT, VENV
 from toolchain.steps import Step, perform_all
 
 app = typer.Typer(
@@ -138,6 +139,32 @@ def mesh() -> None:
         console.print(answer)
 
 
+@app.command()
+def verify() -> None:
+    """Run `serverless-mesh verify` on the stack's own service, through the mesh; its exit code."""
+    with _reported():
+        running = daemon.Running.read()
+        if running is None or running.router is None:
+            raise LocalEnvironmentError("the mesh does not run. Start it: make mesh")
+        outputs = dev.outputs() if dev.exists() else {}
+        if "verificationUrl" not in outputs:
+            raise LocalEnvironmentError(
+                "the stack has no service to ask. Set serverless-mesh:verificationImage in "
+                f"{dev.SETTINGS.name}, then: make up"
+            )
+    dev.CA_CERTIFICATE.write_text(outputs["caCertificatePem"], encoding="utf-8")
+    command = [
+        str((VENV / "bin" / "serverless-mesh").relative_to(ROOT)),
+        "verify",
+        outputs["verificationUrl"],
+        *("--ca", str(dev.CA_CERTIFICATE.relative_to(ROOT))),
+        *("--connect", f"127.0.0.1:{running.router}"),
+        *("--body", GREETING.strip()),
+    ]
+    console.print(f"$ {shlex.join(command)}", highlight=False)
+    raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+
 @app.command(hidden=True)
 def serve(mesh: bool = False) -> None:
     """Run the local cluster in the foreground."""
@@ -175,6 +202,7 @@ def _summary() -> None:
     console.print(
         f"\nThe CA certificate: {relative}"
         "\nNext: `make preview` after a change of Pulumi.dev.yaml, `make down` to take it all away,"
+        "\n      `make mesh`, then `make verify`, to send a request through it,"
         '\n      eval "$(make -s env)" to use pulumi and kubectl by hand.',
     )
 
