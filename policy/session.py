@@ -214,7 +214,7 @@ class Session:
             return Cluster(nothing)
         kubeconfig, context = provider.get("kubeconfig"), provider.get("context")
         if has_unknown(kubeconfig) or context is UNKNOWN:
-            return Cluster(nothing, told=True)
+            return Cluster(nothing)
         kinds = {kind for rule in self._rules for kind in rule.kinds}
         try:
             found = self._observer(kinds, _located(kubeconfig), text(context) or None)

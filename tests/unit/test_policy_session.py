@@ -436,10 +436,9 @@ def test_clusters_are_judged_apart() -> None:
 
 
 def test_patches_lie_over_what_was_observed() -> None:
-    run = session(Cluster(gateway("foreign"), gateway("one", "one.example.org")))
-    patch = {**gateway("one"), "spec": {"servers": gateway("one")["spec"]["servers"]}}
-    found = run.gate(CONFLICT, resource(patch, TYPE + "Patch"))
-    assert "one" in names(found)
+    run = session(Cluster(gateway("foreign"), gateway("one")))
+    patch = {**gateway("one"), "spec": {"selector": {"istio": "ingressgateway"}}}
+    assert "one" in names(run.gate(CONFLICT, resource(patch, TYPE + "Patch")))
 
 
 def test_objects_with_secrets_are_judged_and_show_none() -> None:
