@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from toolchain import processes
 from toolchain.errors import LocalEnvironmentError
+from toolchain.mesh.programs import FOLDER
 from toolchain.paths import CLUSTER, LOGS, ROOT
 
 LIFETIME: Final = 24 * 3600.0
@@ -56,11 +57,12 @@ def start(*, mesh: bool = False) -> Running:
     """Start the cluster in the background unless it runs, and wait until it is ready.
 
     With `mesh` the real operators and proxies run on it; one without is started anew, its data
-    kept.
+    kept. Data that had a mesh have one again: only its operators let go of what they hold.
 
     Raises:
         LocalEnvironmentError: it ends or is not ready in time.
     """
+    mesh = mesh or (CLUSTER / FOLDER).exists()
     if running := Running.read():
         if not mesh or running.router is not None:
             return running

@@ -18,6 +18,7 @@ from toolchain.mesh.addresses import LoopbackNetwork
 from toolchain.mesh.knative_operator import KnativeOperator
 from toolchain.mesh.knative_services import KnativeServices
 from toolchain.mesh.objects import Objects
+from toolchain.mesh.programs import FOLDER
 from toolchain.mesh.service_mesh_operator import ServiceMeshOperator
 from toolchain.mesh.simulation import Simulation
 from toolchain.paths import ROOT
@@ -41,7 +42,7 @@ class LocalMesh:
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
-        folder = self._cluster.folder / "mesh"
+        folder = self._cluster.folder / FOLDER
         kubeconfig = self._cluster.kubeconfig
         with ExitStack() as exit_stack:
             api = exit_stack.enter_context(self._cluster.client())

@@ -12,6 +12,8 @@ from toolchain.paths import BIN, WORK
 from toolchain.steps import Log, Step
 
 FILES: Final = WORK / "mesh"
+FOLDER: Final = "mesh"
+"""The folder of a cluster's mesh inside of the cluster's own."""
 BOOTSTRAP: Final = FILES / "envoy_bootstrap.json"
 """Istio's template of Envoy's bootstrap, filled in by the agent."""
 STAGES: Final = FILES / "stages"
