@@ -12,8 +12,7 @@ from rich.console import Console
 from toolchain import daemon, dev, kubernetes, pulumi
 from toolchain.errors import LocalEnvironmentError
 from toolchain.mesh import programs
-from toolchain.mesh.workload import GREETING
-from toolchain.paths import CLUSTER, ROOT, VENV
+from toolchain.paths import CLUSTER, ROOT
 from toolchain.steps import Step, perform_all
 
 app = typer.Typer(
@@ -142,6 +141,9 @@ def mesh() -> None:
 @app.command()
 def verify() -> None:
     """Run `serverless-mesh verify` on the stack's own service, through the mesh; its exit code."""
+    # The Kubernetes client, which the other commands do without, is slow to import.
+    from toolchain.mesh import page
+
     with _reported():
         running = daemon.Running.read()
         if running is None or running.router is None:
@@ -153,14 +155,8 @@ def verify() -> None:
                 f"{dev.SETTINGS.name}, then: make up"
             )
     dev.CA_CERTIFICATE.write_text(outputs["caCertificatePem"], encoding="utf-8")
-    command = [
-        str((VENV / "bin" / "serverless-mesh").relative_to(ROOT)),
-        "verify",
-        outputs["verificationUrl"],
-        *("--ca", str(dev.CA_CERTIFICATE.relative_to(ROOT))),
-        *("--connect", f"127.0.0.1:{running.router}"),
-        *("--body", GREETING.strip()),
-    ]
+    certificate = str(dev.CA_CERTIFICATE.relative_to(ROOT))
+    command = page.verification(outputs["verificationUrl"], certificate, running.router)
     console.print(f"$ {shlex.join(command)}", highlight=False)
     raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
 

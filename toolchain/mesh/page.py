@@ -1,4 +1,4 @@
-"""The documentation's last command, for each Knative Service of the local cluster."""
+"""The documentation's last command, and `serverless-mesh verify`, on the local cluster."""
 
 import subprocess
 import time
@@ -10,6 +10,8 @@ from kubernetes import client, config
 
 from toolchain.mesh.knative_services import SERVICES
 from toolchain.mesh.objects import Objects
+from toolchain.mesh.workload import GREETING
+from toolchain.paths import ROOT, VENV
 
 WITHIN: Final = 120.0
 """Seconds until a Knative Service must answer."""
@@ -52,3 +54,15 @@ def pages(kubeconfig: Path, ca_certificate: str, router: int) -> list[Page]:
         )
         for url in urls
     ]
+
+
+def verification(url: str, ca_certificate: str, router: int) -> tuple[str, ...]:
+    """Return the command by which a user verifies the integration, to be run in `ROOT`."""
+    return (
+        str((VENV / "bin" / "serverless-mesh").relative_to(ROOT)),
+        "verify",
+        url,
+        *("--ca", ca_certificate),
+        *("--connect", f"127.0.0.1:{router}"),
+        *("--body", GREETING.strip()),
+    )
