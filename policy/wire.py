@@ -82,7 +82,22 @@ def mended(value: Any, before: Any, after: Any) -> Any:
         return Marked(mended(value.value, before, after))
     if isinstance(value, dict) and isinstance(before, Mapping) and isinstance(after, Mapping):
         return {
-            key: mended(value[key], before[key], child) if key in value else child
+            key: mended(value[key], before[key], child) if key in value else _marked(child)
             for key, child in after.items()
         }
-    return after
+    if isinstance(value, list) and isinstance(before, list) and isinstance(after, list):
+        known = len(value)
+        return [
+            mended(value[index], before[index], child) if index < known else _marked(child)
+            for index, child in enumerate(after)
+        ]
+    return _marked(after)
+
+
+def _marked(value: Any) -> Any:
+    """Mark the secrets in what a rule has put in a new place."""
+    if isinstance(value, Mapping):
+        return {key: _marked(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_marked(child) for child in value]
+    return Marked(_marked(value.value)) if isinstance(value, Secret) else value

@@ -33,8 +33,12 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiStack]:
     with own.client() as api:
         core = client.CoreV1Api(api)
-        core.create_namespace({"metadata": {"name": "shop"}})
-        secret = {"metadata": {"name": "shop-tls"}, "stringData": {"tls.crt": "x", "tls.key": "y"}}
+        namespace: Any = {"metadata": {"name": "shop"}}
+        core.create_namespace(namespace)
+        secret: Any = {
+            "metadata": {"name": "shop-tls"},
+            "stringData": {"tls.crt": "x", "tls.key": "y"},
+        }
         core.create_namespaced_secret("shop", secret)
     stack = make_stack(tmp_path_factory.mktemp("options-stack"), own.kubeconfig)
     stack.configure(
@@ -161,10 +165,10 @@ def test_the_verification_service_and_its_address(deployed: PulumiStack, get: An
 def test_destroy_leaves_the_labelled_secret_as_it_was(own: Cluster, tmp_path: Path) -> None:
     with own.client() as api:
         core = client.CoreV1Api(api)
-        core.create_namespace({"metadata": {"name": "bank"}})
-        before = core.create_namespaced_secret(
-            "bank", {"metadata": {"name": "tls", "labels": {"team": "bank"}}}
-        )
+        namespace: Any = {"metadata": {"name": "bank"}}
+        core.create_namespace(namespace)
+        secret: Any = {"metadata": {"name": "tls", "labels": {"team": "bank"}}}
+        before: Any = core.create_namespaced_secret("bank", secret)
         program = (
             "from components.labelled_secrets import LabelledSecrets\n"
             "from settings import parse\n"
@@ -174,10 +178,11 @@ def test_destroy_leaves_the_labelled_secret_as_it_was(own: Cluster, tmp_path: Pa
         stack = make_stack(tmp_path, own.kubeconfig, program=program)
         env = {"PYTHONPATH": str(ROOT)}
         assert stack.run("up", "--yes", "--skip-preview", env=env).code == 0
-        assert UID in core.read_namespaced_secret("tls", "bank").metadata.labels  # type: ignore[union-attr,operator]
+        labelled: Any = core.read_namespaced_secret("tls", "bank")
+        assert UID in labelled.metadata.labels
         stack.destroy()
-        after = core.read_namespaced_secret("tls", "bank")
-    assert after.metadata.labels == before.metadata.labels == {"team": "bank"}  # type: ignore[union-attr]
+        after: Any = core.read_namespaced_secret("tls", "bank")
+    assert after.metadata.labels == before.metadata.labels == {"team": "bank"}
 
 
 def test_a_missing_operator_is_named(own: Cluster, tmp_path: Path) -> None:

@@ -106,8 +106,9 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 
 
 def make_namespace(api: client.ApiClient, name: str) -> None:
+    body: Any = {"metadata": {"name": name}}
     try:
-        client.CoreV1Api(api).create_namespace({"metadata": {"name": name}})
+        client.CoreV1Api(api).create_namespace(body)
     except client.ApiException as error:
         if error.status != 409:
             raise
@@ -140,7 +141,8 @@ def test_the_gate_stops_the_write_when_the_preview_is_skipped(door: Door, rule: 
 
 @pytest.mark.parametrize("rule", BROKEN)
 def test_a_check_of_the_live_cluster_finds_it(door: Door, rule: str) -> None:
-    (good,) = [body for body in documented() if ref_of(body) == ref_of(BROKEN[rule])] or [None]
+    same = (body for body in documented() if ref_of(body) == ref_of(BROKEN[rule]))
+    good = next(same, None)
     door.write(BROKEN[rule])
     try:
         done = CliRunner().invoke(

@@ -43,7 +43,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         playing_operators(running),
     ):
         with running.client() as api:
-            client.CoreV1Api(api).create_namespace({"metadata": {"name": "shop"}})
+            namespace: Any = {"metadata": {"name": "shop"}}
+            client.CoreV1Api(api).create_namespace(namespace)
         yield running
 
 
@@ -103,7 +104,7 @@ def test_the_gate_stops_the_member_roll_or_the_gateway_when_the_preview_is_skipp
     assert CONFLICT + GATE in said
     assert "KnativeServing" not in kinds(stack)
     with own.client() as api:
-        found = client.CustomObjectsApi(api).list_cluster_custom_object(*GATEWAYS, "gateways")
+        found: Any = client.CustomObjectsApi(api).list_cluster_custom_object(*GATEWAYS, "gateways")
     assert [item["metadata"]["name"] for item in found["items"]] == ["public"]
 
 
@@ -154,21 +155,15 @@ def test_a_kind_that_may_not_be_read_is_said_by_its_rules(stack: PulumiStack, ow
     # May write Gateways, but not list them.
     rules.append({"apiGroups": ["*"], "resources": ["gateways"], "verbs": ["get", "patch"]})
     with own.client() as api:
-        rbac = client.RbacAuthorizationV1Api(api)
-        rbac.create_cluster_role({"metadata": {"name": "some"}, "rules": rules})
-        rbac.create_cluster_role_binding(
-            {
-                "metadata": {"name": "some"},
-                "roleRef": {
-                    "apiGroup": "rbac.authorization.k8s.io",
-                    "kind": "ClusterRole",
-                    "name": "some",
-                },
-                "subjects": [
-                    {"kind": "User", "name": "some", "apiGroup": "rbac.authorization.k8s.io"}
-                ],
-            }
-        )
+        rbac, group = client.RbacAuthorizationV1Api(api), "rbac.authorization.k8s.io"
+        role: Any = {"metadata": {"name": "some"}, "rules": rules}
+        binding: Any = {
+            "metadata": {"name": "some"},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "some"},
+            "subjects": [{"kind": "User", "name": "some", "apiGroup": group}],
+        }
+        rbac.create_cluster_role(role)
+        rbac.create_cluster_role_binding(binding)
     stack.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig_for("some")))
     said = stack.preview(*PACK)
     assert "Gateway.networking.istio.io can't be listed" in said
@@ -272,7 +267,7 @@ def test_remediation_mends_what_is_safe_and_nothing_else(
     gates = {f"excluded-ports{GATE}": "remediate", "all": "disabled"}
     stack.succeed("up", "--yes", *pack(stack, **gates))
     with cluster.client() as api:
-        found = client.CustomObjectsApi(api).get_namespaced_custom_object(
+        found: Any = client.CustomObjectsApi(api).get_namespaced_custom_object(
             "maistra.io", "v2", "default", "servicemeshcontrolplanes", "basic"
         )
     inbound = found["spec"]["proxy"]["networking"]["trafficControl"]["inbound"]
