@@ -127,14 +127,15 @@ def _reported() -> Iterator[None]:
 def _api(kubeconfig: str | None, context: str | None) -> Iterator[client.ApiClient]:
     settings = client.Configuration()
     settings.retries = urllib3.Retry(1)
-    if kubeconfig is None or _is_path(kubeconfig):
-        config.load_kube_config(
-            None if kubeconfig is None else str(Path(kubeconfig).expanduser()),
-            context,
-            settings,
-        )
-    else:
-        config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), context, settings)
+    try:
+        if kubeconfig is None or _is_path(kubeconfig):
+            path = None if kubeconfig is None else str(Path(kubeconfig).expanduser())
+            config.load_kube_config(path, context, settings)
+        else:
+            config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), context, settings)
+    except (TypeError, AttributeError) as error:
+        # The client takes the shape of a kubeconfig for granted.
+        raise config.ConfigException(f"it has not the shape of one: {error}") from None
     with client.ApiClient(settings) as api:
         yield api
 

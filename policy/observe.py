@@ -139,9 +139,15 @@ def _get(api: client.ApiClient, path: str, query: Any = ()) -> dict[str, Any]:
 def _api(kubeconfig: str | None, context: str | None) -> client.ApiClient:
     settings = client.Configuration()
     settings.retries = urllib3.Retry(1)
-    if kubeconfig is None or ("\n" not in kubeconfig and not kubeconfig.lstrip().startswith("{")):
-        path = None if kubeconfig is None else str(Path(kubeconfig).expanduser())
-        config.load_kube_config(path, context, settings)
-    else:
-        config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), context, settings)
+    try:
+        if kubeconfig is None or (
+            "\n" not in kubeconfig and not kubeconfig.lstrip().startswith("{")
+        ):
+            path = None if kubeconfig is None else str(Path(kubeconfig).expanduser())
+            config.load_kube_config(path, context, settings)
+        else:
+            config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), context, settings)
+    except (TypeError, AttributeError) as error:
+        # The client takes the shape of a kubeconfig for granted.
+        raise config.ConfigException(f"it has not the shape of one: {error}") from None
     return client.ApiClient(settings)

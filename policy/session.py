@@ -14,7 +14,7 @@ from threading import RLock
 from typing import Any, Final, NamedTuple
 
 from policy import state, wire
-from policy.model import Finding, Judgement, Kind, Ref, Rule, Undetermined, Violation, judge
+from policy.model import Judgement, Kind, Ref, Rule, Violation, judge
 from policy.observe import Observation, ObserveError, observe
 from policy.values import UNKNOWN, has_unknown, mapping, text
 from policy.world import Given, StackResource, World, ref_of
@@ -105,7 +105,6 @@ class Session:
         self._clusters: dict[str, Cluster] = {}
         self._gates: dict[str, tuple[Resource, Ref | None, World, World]] = {}
         self._final: dict[str, list[Judgement]] | None = None
-        self._said: set[tuple[str, str]] = set()
         self._lock = RLock()
 
     def unreadable(self, resource: Resource) -> str | None:
@@ -140,7 +139,6 @@ class Session:
             if found and later is not now:
                 remaining = {each.ref for each in wrong(later)}
                 found = [each for each in found if each.ref in remaining]
-            self._said.update((rule.id, _key(each)) for each in found)
             return found
 
     def remediate(self, rule: Rule, resource: Resource) -> dict[str, Any] | None:
@@ -152,15 +150,14 @@ class Session:
             return rule.remediate(resource.properties, world)
 
     def judge(self, rule: Rule, resources: Iterable[Resource]) -> list[Judgement]:
-        """Return what a rule says of the whole stack, except what a gate has said already."""
+        """Return what a rule says of the whole stack.
+
+        A gate may have said some of it already, but at a level of its own, which is not known here.
+        """
         with self._lock:
             if self._final is None:
                 self._final = self._judge(resources)
-            return [
-                each
-                for each in self._final.get(rule.id, ())
-                if (rule.id, _key(each.finding)) not in self._said
-            ]
+            return self._final.get(rule.id, [])
 
     def _judge(self, resources: Iterable[Resource]) -> dict[str, list[Judgement]]:
         others: list[StackResource] = []
@@ -233,8 +230,3 @@ def _located(kubeconfig: Any) -> str | None:
         return text(kubeconfig)
     path = Path(kubeconfig).expanduser()
     return str(path if path.is_absolute() else state.PROJECT / path)
-
-
-def _key(finding: Finding) -> str:
-    doubt = "?" if isinstance(finding, Undetermined) else "!"
-    return f"{doubt}{finding.ref}|{finding.field}"

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 _LONGEST: Final = 100
-_PRIVATE: Final = re.compile(r"PRIVATE KEY")
+_PRIVATE: Final = re.compile(r"PRIVATE KEY|LS0tLS1CRUdJTi")
+"""A key in PEM, or anything in PEM in base64."""
 
 
 class Unknown:
@@ -125,7 +126,7 @@ def show(value: Any) -> str:
     except RecursionError:
         return "a value that nests too deeply to show"
     if _PRIVATE.search(line):
-        return "a private key"
+        return "a key or certificate"
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
