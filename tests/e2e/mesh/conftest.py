@@ -15,34 +15,13 @@ from toolchain.mesh.local import LocalMesh
 from toolchain.mesh.programs import steps
 
 
-def hello(namespace: str) -> Manifest:
-    """Return the documentation's Knative Service."""
-    return {
-        "apiVersion": "serving.knative.dev/v1",
-        "kind": "Service",
-        "metadata": {
-            "name": "hello",
-            "namespace": namespace,
-            "annotations": {"serving.knative.openshift.io/enablePassthrough": "true"},
-        },
-        "spec": {
-            "template": {
-                "metadata": {
-                    "annotations": {
-                        "sidecar.istio.io/inject": "true",
-                        "sidecar.istio.io/rewriteAppHTTPProbers": "true",
-                    }
-                },
-                "spec": {"containers": [{"image": "example.test/hello"}]},
-            }
-        },
-    }
-
-
 def install(
     folder: Path, config: Mapping[str, object], domain: str = APPS_DOMAIN
 ) -> Iterator[Installation]:
-    """Start a cluster with its mesh and bring a stack of the project's own program up there."""
+    """Start a cluster with its mesh and bring a stack of the project's own program up there.
+
+    The page's Knative Service is the stack's own.
+    """
     undone = [step.name for step in steps() if step.outcome() is None]
     if undone:
         pytest.fail(f"not set up: {', '.join(undone)}. Run `make setup` (or `make test`)")
@@ -56,19 +35,20 @@ def install(
             }
         )
         stack = make_stack(folder / "stack", cluster.kubeconfig)
+        config = {"verificationImage": "openshift/hello-openshift", **config}
         stack.configure(**config)
+        settings = parse(config, "the test's")
         root = folder / "root.crt"
-        installation = Installation(mesh, stack, parse(config, "the test's"), domain, root)
+        installation = Installation(mesh, stack, settings, domain, root, cluster.kubeconfig)
         installation.up()
         root.write_text(stack.outputs()["caCertificatePem"], encoding="utf-8")
-        installation.apply(hello("default"))
         installation.until(installation.answers, "the page's curl answers")
         yield installation
 
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    yield from install(tmp_path_factory.mktemp("mesh"), {"projects": ["default"]})
+    yield from install(tmp_path_factory.mktemp("mesh"), {})
 
 
 class Keep(Protocol):

@@ -17,8 +17,10 @@ from toolchain.mesh.local import LocalMesh
 from toolchain.mesh.objects import MANAGER
 from toolchain.mesh.router import Address
 from toolchain.mesh.service_mesh_operator import Mesh
+from toolchain.paths import ROOT
 
 Manifest = dict[str, Any]
+PACK = ("--policy-pack", str(ROOT / "policy"))
 GREETING = "Hello Openshift!\n"
 WITHIN = 60.0
 """Seconds until a change must have reached traffic; it takes one or two."""
@@ -49,6 +51,7 @@ class Installation:
     settings: Settings
     domain: str
     root: Path
+    kubeconfig: Path
     _managers: dict[tuple[str, str], str] = field(default_factory=dict)
     """Whose field manager applied an object of this kind and name."""
     last: Answer | None = None
@@ -114,9 +117,9 @@ class Installation:
         self.last = Answer(done.returncode, done.stdout, done.stderr)
         return self.last
 
-    def up(self) -> str:
+    def up(self, *arguments: str) -> str:
         """Bring the stack up, while the mesh's parts do theirs; return what was said."""
-        process = self.stack.start("up", "--yes")
+        process = self.stack.start("up", "--yes", *arguments)
         try:
             self.mesh.until(lambda: process.poll() is not None, UP_WITHIN, "`pulumi up` ends")
         finally:

@@ -1,14 +1,23 @@
-"""A Gateway of somebody else with the same hosts, port and gateway: the harm that it does."""
+"""A Gateway of somebody else with the same hosts, port and gateway.
 
+First the harm that it does in traffic; then that the policy pack and `serverless-mesh check` stop
+or find the very same manifest.
+"""
+
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness import PulumiStack, make_stack
 from mesh.conftest import Keep
-from mesh.installation import REFUSED_BY_US, Answer, Installation, Manifest
+from mesh.installation import PACK, REFUSED_BY_US, Answer, Installation, Manifest
 from mesh.issuer import Issuer
+from toolchain.paths import ROOT, VENV
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
+CONFLICT = "no-conflicting-wildcard-gateway"
 
 
 def foreign_gateway() -> Manifest:
@@ -56,3 +65,57 @@ def test_the_older_gateway_takes_the_hosts_of_ours(
         objects.delete(foreign)
         objects.delete(secret)
     installation.until(installation.answers, "the page's curl answers again")
+
+
+@pytest.fixture
+def shop(installation: Installation, tmp_path: Path) -> Iterator[PulumiStack]:
+    """Return the other team's stack, which would make its Gateway."""
+    program = (
+        "from pulumi_kubernetes.apiextensions import CustomResource\n"
+        f"CustomResource('shop', **{_arguments(foreign_gateway())!r})\n"
+    )
+    stack = make_stack(tmp_path, installation.kubeconfig, program=program)
+    yield stack
+    stack.destroy()
+
+
+def _arguments(manifest: Manifest) -> Manifest:
+    return {"api_version" if key == "apiVersion" else key: manifest[key] for key in manifest}
+
+
+@pytest.mark.parametrize("preview", [(), ("--skip-preview",)], ids=["preview", "gate"])
+def test_the_pack_stops_it_before_it_is_written(
+    installation: Installation, shop: PulumiStack, preview: tuple[str, ...]
+) -> None:
+    said = shop.fail("up", "--yes", *preview, *PACK)
+    assert f"[mandatory] [severity: high]  {CONFLICT}" in said
+    assert "Gateway default/shop spec.servers[0].hosts[0]" in said
+    assert not [each for each in shop.resources() if "Gateway" in each["type"]]
+    manifest = foreign_gateway()
+    names = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    assert not installation.mesh.objects.find(manifest["apiVersion"], manifest["kind"], *names)
+    assert installation.answers()
+
+
+def check(installation: Installation) -> "subprocess.CompletedProcess[str]":
+    """Judge the live cluster, as a user would."""
+    return subprocess.run(
+        [VENV / "bin" / "serverless-mesh", "check", "--kubeconfig", str(installation.kubeconfig)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_check_finds_it_in_the_cluster(installation: Installation) -> None:
+    before = check(installation)
+    assert before.returncode == 0, before.stdout + before.stderr
+    foreign = foreign_gateway()
+    installation.apply(foreign)
+    try:
+        found = check(installation)
+    finally:
+        installation.mesh.objects.delete(foreign)
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert f"ERROR {CONFLICT}: Gateway default/shop\n" in found.stdout

@@ -20,7 +20,6 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation
     config = {
         "meshNamespace": NAMESPACE,
         "subjectAltNames": [SHOP],
-        "projects": ["default"],
     }
     yield from install(tmp_path_factory.mktemp("elsewhere"), config, DOMAIN)
 

@@ -1,40 +1,23 @@
 """What the real Knative operator made of our KnativeServing and KnativeEventing."""
 
-from typing import Any
-
 import pytest
 import yaml
 
-from mesh.installation import Installation, Manifest
+from mesh.installation import Installation
+from mesh.knative import (
+    CUSTOM_RESOURCES,
+    NET_ISTIO,
+    config,
+    custom_resource,
+    deployment,
+    secret_filtering,
+    shipped,
+)
 from toolchain.mesh.knative_routing import Gateway, Gateways
 from toolchain.mesh.kodata import LEFT_TO_THE_USER
 from toolchain.mesh.programs import SHIPPED_GATEWAYS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
-CUSTOM_RESOURCES = {
-    "KnativeServing": "knative-serving",
-    "KnativeEventing": "knative-eventing",
-}
-SECRET_FILTERING = "ENABLE_SECRET_INFORMER_FILTERING_BY_CERT_UID"
-
-
-def custom_resource(installation: Installation, kind: str) -> Manifest:
-    name = CUSTOM_RESOURCES[kind]
-    found = installation.mesh.objects.find("operator.knative.dev/v1beta1", kind, name, name)
-    assert found is not None
-    return found
-
-
-def deployment(installation: Installation, name: str, namespace: str) -> Manifest:
-    found = installation.mesh.objects.find("apps/v1", "Deployment", name, namespace)
-    assert found is not None, f"there is no Deployment {namespace}/{name}"
-    return found
-
-
-def config(installation: Installation, name: str, namespace: str) -> dict[str, Any]:
-    found = installation.mesh.objects.find("v1", "ConfigMap", name, namespace)
-    assert found is not None
-    return dict(found.get("data") or {})
 
 
 @pytest.mark.parametrize("kind", CUSTOM_RESOURCES)
@@ -80,30 +63,18 @@ def test_eventing_learns_of_istio(installation: Installation) -> None:
     assert config(installation, "config-features", "knative-eventing")["istio"] == "enabled"
 
 
-@pytest.mark.parametrize("kind", CUSTOM_RESOURCES)
-def test_the_observability_of_the_resource_arrives(installation: Installation, kind: str) -> None:
-    spec = custom_resource(installation, kind)["spec"]
-    wanted = spec.get("config", {}).get("observability", {})
-    found = config(installation, "config-observability", CUSTOM_RESOURCES[kind])
-    found.pop("_example", None)
-    assert found == wanted
+@pytest.mark.parametrize("namespace", CUSTOM_RESOURCES.values())
+def test_without_the_setting_observability_is_as_shipped(
+    installation: Installation, namespace: str
+) -> None:
+    assert config(installation, "config-observability", namespace) == {}
 
 
-def test_net_istio_filters_secrets_as_the_resource_says(
+def test_without_the_setting_net_istio_filters_secrets_as_shipped(
     installation: Installation,
 ) -> None:
-    workloads = custom_resource(installation, "KnativeServing")["spec"].get("workloads", [])
-    said = {
-        variable["name"]: variable["value"]
-        for workload in workloads
-        if workload["name"] == "net-istio-controller"
-        for entry in workload.get("env", [])
-        for variable in entry["envVars"]
-    }
-    found = deployment(installation, "net-istio-controller", "knative-serving")
-    (container,) = found["spec"]["template"]["spec"]["containers"]
-    (value,) = (item["value"] for item in container["env"] if item["name"] == SECRET_FILTERING)
-    assert value == said.get(SECRET_FILTERING, "false")
+    found = deployment(installation, NET_ISTIO, "knative-serving")
+    assert secret_filtering(found) == secret_filtering(shipped("Deployment", NET_ISTIO))
 
 
 def test_our_gateways_stay_ours(installation: Installation) -> None:

@@ -1,14 +1,20 @@
 """`serverless-mesh verify` against real traffic: it names the link that is really broken."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from cli.verification import Check, Link, Target, verify
 from mesh.conftest import Keep
 from mesh.installation import GREETING, Installation
 from mesh.issuer import Issuer
+from toolchain import daemon
+from toolchain.__main__ import app
+from toolchain.mesh.page import verification
 from toolchain.mesh.router import Address
+from toolchain.paths import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
 
@@ -31,6 +37,7 @@ def checks(
 
 
 def test_every_link_holds(installation: Installation) -> None:
+    assert installation.url == installation.stack.outputs()["verificationUrl"]
     found = checks(installation)
     assert [check.link for check in found if check.holds] == list(Link), found
 
@@ -70,3 +77,33 @@ def test_a_pod_that_is_gone_is_no_broken_certificate(installation: Installation)
     assert not last.holds
     assert "503" in last.found
     installation.until(installation.answers, "the next sidecar answers")
+
+
+@pytest.mark.parametrize(
+    ("authority", "code", "said"),
+    [
+        ("ours", 0, "✓ service"),
+        ("another", 1, "✗ certificate"),
+        ("none", 2, "No such file"),
+    ],
+)
+def test_the_command_of_make_verify_has_three_ends(
+    installation: Installation, tmp_path: Path, authority: str, code: int, said: str
+) -> None:
+    roots = {"ours": installation.root, "none": tmp_path / "absent.crt"}
+    root = roots.get(authority) or Issuer(tmp_path, "other").root
+    router = installation.mesh.services.router.port
+    command = verification(installation.url, str(root), router)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("running", [None, daemon.Running(1, "1", "https://127.0.0.1:1")])
+def test_without_a_mesh_make_verify_says_what_to_run(
+    monkeypatch: pytest.MonkeyPatch, running: daemon.Running | None
+) -> None:
+    monkeypatch.setattr(daemon.Running, "read", lambda: running)
+    done = CliRunner().invoke(app, ["verify"])
+    assert done.exit_code == 2
+    assert "make mesh" in done.output
