@@ -309,7 +309,8 @@ class Settings(BaseModel):
         default=False,
         description=(
             "Whether to subscribe to the operators of Serverless and Service Mesh, and wait for "
-            "them. Otherwise they must be there."
+            "them. Otherwise they must be there. Destroying the stack ends the subscriptions; the "
+            "operators stay until they are uninstalled."
         ),
     )
     serverless_channel: Text = Field(

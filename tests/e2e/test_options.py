@@ -202,3 +202,39 @@ def test_a_missing_operator_is_named(own: Cluster, tmp_path: Path) -> None:
         assert not [
             each for each in resources if each.get("custom") and "kubernetes" in each["type"]
         ]
+
+
+def test_operators_bring_their_definitions(tmp_path: Path) -> None:
+    """The Lifecycle Manager is played: definitions come some time after the subscriptions."""
+    groups = ("maistra.io", "operator.knative.dev", "networking.istio.io")
+    with Cluster(tmp_path / "cluster") as bare, playing_operators(bare), bare.client() as api:
+        order = client.V1ConfigMap(
+            metadata=client.V1ObjectMeta(name="operators-stand-in"), data={"Subscription": "hold"}
+        )
+        core = client.CoreV1Api(api)
+        core.create_namespaced_config_map("kube-system", order)
+        objects: Any = client.CustomObjectsApi(api)
+        definitions = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+        taken = []
+        for item in objects.list_cluster_custom_object(*definitions)["items"]:
+            if item["spec"]["group"] in groups:
+                taken.append(item)
+                objects.delete_cluster_custom_object(*definitions, item["metadata"]["name"])
+        stack = make_stack(tmp_path / "stack", bare.kubeconfig)
+        stack.configure(installOperators=True)
+        # Nothing of it can be dry-run yet.
+        assert "preview failed" not in stack.preview(*PACK)
+        running = stack.start("up", "--yes", "--skip-preview", *PACK)
+        subscriptions = ("operators.coreos.com", "v1alpha1", "subscriptions")
+        while len(objects.list_cluster_custom_object(*subscriptions)["items"]) < 2:
+            assert running.poll() is None, running.communicate()[0]
+        for item in taken:
+            about = {"name": item["metadata"]["name"]}
+            objects.create_cluster_custom_object(
+                *definitions, {**item, "metadata": about, "status": {}}
+            )
+        core.delete_namespaced_config_map("operators-stand-in", "kube-system")
+        output, _ = running.communicate()
+        assert running.returncode == 0, output
+        assert "Subscription" in output
+        stack.destroy()
