@@ -1,6 +1,7 @@
 """`serverless-mesh check` beside `istioctl analyze`, both as a user runs them, over one file."""
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -30,8 +31,12 @@ _FOUND_ISSUES: Final = 79
 
 class _Run(NamedTuple):
     seconds: float
+    cpu: float
     output: str
     remarks: str
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.2f} ({self.cpu:.2f})"
 
 
 def run(console: Console, counts: Sequence[int] = COUNTS) -> None:
@@ -42,8 +47,8 @@ def run(console: Console, counts: Sequence[int] = COUNTS) -> None:
     """
     if not _ANALYZE[0].exists():
         raise BenchError("istioctl is not there: `.venv/bin/python -m toolchain setup --mesh`")
-    table = Table(title="Gateways in one YAML file: seconds from start to end")
-    for column in ("Gateways", "check", "conflicts", "istioctl", "conflicts", "times faster"):
+    table = Table(title="Gateways in one YAML file: seconds from start to end (of which CPU)")
+    for column in ("Gateways", "check", "conflicts", "istioctl", "conflicts", "ratio (CPU)"):
         table.add_column(column, justify="right")
     skipped = False
     with tempfile.TemporaryDirectory() as folder:
@@ -56,22 +61,28 @@ def run(console: Console, counts: Sequence[int] = COUNTS) -> None:
             found = sum(each["rule"] == _RULE for each in json.loads(ours.output))
             table.add_row(
                 f"{count:,}",
-                f"{ours.seconds:.2f}",
+                str(ours),
                 f"{found:,}",
-                f"{theirs.seconds:.2f}",
+                str(theirs),
                 "skipped" if skipped else f"{theirs.output.count(_CODE):,}",
-                f"{theirs.seconds / ours.seconds:.1f}",
+                f"{theirs.seconds / ours.seconds:.1f} ({theirs.cpu / ours.cpu:.1f})",
             )
-            console.print(f"{count:,}: {ours.seconds:.2f} s, istioctl {theirs.seconds:.2f} s")
+            console.print(f"{count:,}: {ours} s, istioctl {theirs} s")
     console.print(table)
     if skipped:
         console.print(f"istioctl skips {_ANALYZER} where it has only files")
 
 
 def _timed(*command: str | Path, good: Sequence[int]) -> _Run:
-    start = time.perf_counter()
+    before, start = _cpu(), time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, _cpu() - before
     if done.returncode not in good:
         raise BenchError(f"{Path(command[0]).name} exited with {done.returncode}: {done.stderr}")
-    return _Run(seconds, done.stdout, done.stderr)
+    return _Run(seconds, cpu, done.stdout, done.stderr)
+
+
+def _cpu() -> float:
+    """Return the CPU seconds of all children that ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -223,7 +223,7 @@ def judged(bodies: list[Body]) -> World:
     return World.of(map(Given, bodies), complete=True)
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=1000, deadline=None, derandomize=True)
 @given(worlds())
 def test_the_rule_finds_what_comparing_every_pair_finds(bodies: list[Body]) -> None:
     found = findings(RULE, judged(bodies))
