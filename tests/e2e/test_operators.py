@@ -33,6 +33,8 @@ SPECS: dict[str, dict[str, Any]] = {
     "KnativeEventing": {},
     "KnativeKafka": {"channel": {"enabled": False}, "source": {"enabled": False}},
     "Service": {"template": {"spec": {"containers": [{"image": "hello"}]}}},
+    "DomainMapping": {"ref": {"apiVersion": "v1", "kind": "Service", "name": "hello"}},
+    "Subscription": {"name": "serverless-operator", "source": "here", "sourceNamespace": "mesh"},
 }
 CHANGES: dict[str, dict[str, Any]] = {
     "ServiceMeshControlPlane": {"profiles": ["small"]},
@@ -42,7 +44,10 @@ CHANGES: dict[str, dict[str, Any]] = {
     "KnativeEventing": {"version": "1.14"},
     "KnativeKafka": {"source": {"enabled": True}},
     "Service": {"template": {"metadata": {"annotations": {"a": "b"}}}},
+    "DomainMapping": {"ref": {"name": "other"}},
 }
+KINDS_WITH_READY = [kind for kind in RESOURCES if kind != "Subscription"]
+"""A Subscription says how far it is by its state, not by a condition Ready."""
 Object = dict[str, Any]
 
 
@@ -184,7 +189,7 @@ def operators(stand_in: StandIn) -> Iterator[None]:
 
 
 def test_every_kind_becomes_ready_after_it_was_not(operators: None, objects: Objects) -> None:
-    for kind in RESOURCES:
+    for kind in KINDS_WITH_READY:
         created = objects.create(kind)
         seen = objects.until(created, is_ready)
         assert [ready(item)[0] for item in seen] in (["False", "True"], ["Unknown", "True"]), kind
@@ -199,6 +204,22 @@ def test_a_new_generation_is_worked_on_again(operators: None, objects: Objects) 
             assert ready(seen[0])[0] in ("False", "Unknown")
         else:
             assert first["status"]["observedGeneration"] == 1
+
+
+def test_a_subscription_ends_at_the_latest_version(operators: None, objects: Objects) -> None:
+    objects.order(Subscription="fail: ConstraintsNotSatisfiable no such channel")
+    (*_, failed) = objects.until(
+        objects.create("Subscription"), lambda item: bool(item["status"].get("conditions"))
+    )
+    (condition,) = failed["status"]["conditions"]
+    assert (condition["type"], condition["reason"]) == (
+        "ResolutionFailed",
+        "ConstraintsNotSatisfiable",
+    )
+    objects.order()
+    (*_, last) = objects.until(failed, lambda item: item["status"]["state"] == "AtLatestKnown")
+    assert last["status"]["installedCSV"].startswith("serverless-operator.v")
+    assert not last["status"]["conditions"]
 
 
 def test_the_url_of_a_knative_service(operators: None, objects: Objects) -> None:
@@ -284,7 +305,7 @@ def test_kinds_that_are_left_out_are_left_alone(stand_in: StandIn, objects: Obje
 
 def test_a_restart_of_the_stand_in_touches_nothing(stand_in: StandIn, objects: Objects) -> None:
     stand_in.run()
-    kinds = [kind for kind in RESOURCES if kind != "KnativeKafka"]
+    kinds = [kind for kind in KINDS_WITH_READY if kind != "KnativeKafka"]
     before = [objects.until(objects.create(kind), is_ready)[-1] for kind in kinds]
     stand_in.stop()
     stand_in.run()
