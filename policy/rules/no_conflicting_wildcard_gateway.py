@@ -2,8 +2,9 @@
 
 Istio binds Gateways by workload and port. Two of them conflict when their selectors select the same
 gateway workload of the same mesh and they claim the same host on the same port; the namespace part
-of a host (`./*`, `*/*`, `team/*`) only narrows who may use it. Every step is linear in the number
-of hosts: Gateways meet in tables by selector, port and host, never in pairs.
+of a host (`./*`, `*/*`, `team/*`) only narrows who may use it. A narrower wildcard goes before a
+wider one, so that `*.apps.example.com` takes Knative's hosts from Knative's `*`. Every step is
+linear in the number of hosts: Gateways meet in tables by selector, port and host, never in pairs.
 """
 
 from collections import defaultdict
@@ -13,6 +14,7 @@ from functools import cache
 from heapq import nsmallest
 from typing import Final, NamedTuple
 
+from policy.credentials import apps_domain
 from policy.label_selectors import Labels, Subsets, labels, written
 from policy.mesh import Mesh, has_serverless, is_knative_gateway, unplaced
 from policy.model import Finding, Ref, Rule, Severity, Undetermined
@@ -21,8 +23,10 @@ from policy.names import (
     EVENTING,
     GATEWAY,
     GATEWAY_SELECTOR,
+    INGRESS_CONFIG,
+    INGRESS_GATEWAY,
     INGRESS_PORT,
-    KNATIVE_GATEWAYS,
+    LOCAL_GATEWAY,
     LOCAL_PORT,
     MESH_KINDS,
     PREREQUISITES,
@@ -34,6 +38,9 @@ from policy.world import Object, World
 
 _NAMED: Final = 3
 """How many of the other claimants a finding names."""
+_LOCAL_DOMAIN: Final = "svc.cluster.local"
+_OTHER_MESH: Final = "whether both are in the same mesh can't be told"
+_NO_DOMAIN: Final = "whether it takes Knative's hosts can't be told without the cluster's domain"
 _ANY_ADDRESS: Final = ("", "0.0.0.0", "::")  # noqa: S104
 
 
@@ -46,17 +53,20 @@ class _Key(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """Who claims a key and where it says so; `item` is None for what Serverless will claim."""
+    """Who claims a key and where it says so; `item` is None for what Serverless will claim.
+
+    `doubt` says why it can't be told whether it meets the others; empty where it does.
+    """
 
     ref: Ref
     path: str
     item: Object | None
-    certain: bool
+    doubt: str = ""
 
     def rank(self) -> tuple[bool, bool, Ref]:
         """Sort the certain first, then Knative's own, then by name."""
         return (
-            not self.certain,
+            bool(self.doubt),
             self.item is not None and not is_knative_gateway(self.item),
             self.ref,
         )
@@ -71,7 +81,7 @@ class _Group:
     )
     findings: list[Finding] = field(default_factory=list)
 
-    def add(self, item: Object, *, certain: bool) -> None:
+    def add(self, item: Object, doubt: str = "") -> None:
         selector = item.get("spec", "selector")
         selected = labels(selector)
         if selected is None:
@@ -81,7 +91,7 @@ class _Group:
                 if key is None:
                     self.findings.append(item.unknown(path))
                 else:
-                    self.claim(selected, key, _Claim(item.ref, path, item, certain))
+                    self.claim(selected, key, _Claim(item.ref, path, item, doubt))
 
     def claim(self, selector: Labels, key: _Key, claim: _Claim) -> None:
         claims = self.claims[selector].setdefault(key, [])
@@ -104,10 +114,33 @@ def check(world: World) -> Iterator[Finding]:
 
 def _serverless(world: World, mesh: Mesh | None) -> _Group:
     group = _read(world, mesh, serverless=True)
-    for name, port in zip(KNATIVE_GATEWAYS, (INGRESS_PORT, LOCAL_PORT), strict=True):
-        claim = _Claim(Ref(GATEWAY, SERVING_NAMESPACE, name), "", None, True)
-        group.claim(_selector_of_knative(world, mesh, name), _Key("", port, "*"), claim)
+    domain = apps_domain(world)
+    if isinstance(domain, str):
+        external, doubt = _wildcards_over(domain), ""
+    else:
+        external, doubt = _narrower_wildcards(group), _NO_DOMAIN
+    for name, port, hosts, why in (
+        (INGRESS_GATEWAY, INGRESS_PORT, external, doubt),
+        (LOCAL_GATEWAY, LOCAL_PORT, _wildcards_over(_LOCAL_DOMAIN), ""),
+    ):
+        selector = _selector_of_knative(world, mesh, name)
+        ref = Ref(GATEWAY, SERVING_NAMESPACE, name)
+        group.claim(selector, _Key("", port, "*"), _Claim(ref, "", None))
+        for host in sorted(hosts):
+            group.claim(selector, _Key("", port, host), _Claim(ref, "", None, why))
     return group
+
+
+def _narrower_wildcards(group: _Group) -> set[str]:
+    """Return the wildcards that are claimed where Knative's `*` is, but for that one."""
+    keys = (key for by_key in group.claims.values() for key in by_key)
+    return {key.host for key in keys if key.port == INGRESS_PORT and key.host.startswith("*.")}
+
+
+def _wildcards_over(domain: str) -> set[str]:
+    """Return the wildcards that match every name in a domain, but for `*`."""
+    parts = domain.lower().split(".")
+    return {".".join(("*", *parts[index:])) for index in range(len(parts))}
 
 
 def _read(world: World, mesh: Mesh | None, *, serverless: bool) -> _Group:
@@ -121,9 +154,9 @@ def _read(world: World, mesh: Mesh | None, *, serverless: bool) -> _Group:
         mine = mesh is None or namespace == mesh.namespace or namespace in mesh.explicit
         own = serverless and is_knative_gateway(item)
         if own or (read is True and (mine or namespace not in taken)):
-            group.add(item, certain=True)
+            group.add(item)
         elif read is None and namespace not in taken:
-            group.add(item, certain=False)
+            group.add(item, _OTHER_MESH)
     return group
 
 
@@ -217,8 +250,8 @@ def _finding(claim: _Claim, key: _Key, selector: Labels, met: list[_Claim]) -> I
     if key.bind:
         claimed += f" of {key.bind}"
     also = ", ".join(str(each.ref) for each in others)
-    if not claim.certain or not others[0].certain:
-        why = f"claims {claimed}, as {also}; whether both are in the same mesh can't be told"
+    if doubt := claim.doubt or others[0].doubt:
+        why = f"claims {claimed}, beside {also}; {doubt}"
         yield Undetermined(claim.ref, claim.path, why)
     else:
         found = f"{claimed} on the workloads {written(selector)}, which {also} also claims"
@@ -232,16 +265,17 @@ RULE = Rule(
     title="No other Gateway takes the hosts and ports of Knative's Gateways",
     severity=Severity.ERROR,
     why=(
-        "Only one Gateway can claim a host on a port of a gateway workload. Where another one "
-        "claims the wildcard on 443 or 8081, Knative Services answer with the other's certificate "
-        "or not at all."
+        "Only one Gateway can claim a host on a port of a gateway workload, and the narrower "
+        "wildcard goes first. Where another one claims `*`, or a wildcard over the cluster's "
+        "domain, on 443 or 8081, Knative Services answer with the other's certificate or not at "
+        "all."
     ),
     remedy=(
         "Give the other Gateway its own hosts or another selector, or move it, or Serverless, into "
         "a mesh of its own."
     ),
     section=PREREQUISITES,
-    kinds=MESH_KINDS | {GATEWAY, EVENTING, SERVICE},
+    kinds=MESH_KINDS | {GATEWAY, EVENTING, SERVICE, INGRESS_CONFIG},
     check=check,
     harmful=True,
 )

@@ -22,10 +22,20 @@ MESHES = ("mesh-a", "mesh-b")
 KNATIVE = {"knative-ingress-gateway": 443, "knative-local-gateway": 8081}
 INGRESS = {"app": "istio-ingressgateway", "istio": "ingressgateway"}
 LABELS = ({"istio": "ingressgateway"}, {"knative": "ingressgateway"}, {"team": "a"}, {"team": "b"})
-HOSTS = ("*", "*/*", "./*", "red/*", "a.example", "A.example", "red/a.example", "./b.example")
+HOSTS = (
+    *("*", "*/*", "./*", "red/*", "a.example", "A.example", "red/a.example", "./b.example"),
+    *("*.apps.example", "red/*.Example", "*.other.example", "*.a.apps.example", "./*.local"),
+)
+DOMAINS = ("apps.example", "svc.cluster.local")
 ANY_ADDRESS = "0.0.0.0"
 
 Body = dict[str, Any]
+INGRESSES: Body = {
+    "apiVersion": "config.openshift.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "cluster"},
+    "spec": {"domain": DOMAINS[0]},
+}
 
 
 class Claim(NamedTuple):
@@ -38,6 +48,11 @@ class Claim(NamedTuple):
 
     def conflicts(self, other: "Claim") -> bool:
         return self[1:] == other[1:]
+
+    def takes(self, wide: "Claim", domain: str) -> bool:
+        """Tell whether a narrower wildcard goes before a wide one for every name of a domain."""
+        narrower = self.host.startswith("*.") and f"name.{domain}".endswith(self.host[1:])
+        return narrower and wide.host == "*" and self[1:3] == wide[1:3]
 
 
 def gateway(namespace: str, name: str, selector: dict[str, str], servers: list[Body]) -> Body:
@@ -206,7 +221,9 @@ class Oracle:
             # What a Gateway claims twice, it claims where it does so first.
             once = {claim[1:]: claim for claim in reversed(claims(body))}
             for own, others in product(once.values(), claims(other)):
-                if own.conflicts(others):
+                domain = DOMAINS[others.port == KNATIVE["knative-local-gateway"]]
+                taken = serverless and of_knative(other) and own.takes(others, domain)
+                if own.conflicts(others) or taken:
                     yield named(body), own.field
 
     def to_be(self, mesh: str | None) -> list[Body]:
@@ -220,7 +237,7 @@ class Oracle:
 
 
 def judged(bodies: list[Body]) -> World:
-    return World.of(map(Given, bodies), complete=True)
+    return World.of(map(Given, [INGRESSES, *bodies]), complete=True)
 
 
 @settings(max_examples=1000, deadline=None, derandomize=True)

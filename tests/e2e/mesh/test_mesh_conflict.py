@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
 CONFLICT = "no-conflicting-wildcard-gateway"
 
 
-def foreign_gateway() -> Manifest:
-    """Return a Gateway in a member's namespace that claims all hosts on port 443."""
+def foreign_gateway(host: str = "*") -> Manifest:
+    """Return a Gateway in a member's namespace that claims hosts on port 443."""
     return {
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "Gateway",
@@ -31,7 +31,7 @@ def foreign_gateway() -> Manifest:
             "servers": [
                 {
                     "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
-                    "hosts": ["*"],
+                    "hosts": [host],
                     "tls": {"mode": "SIMPLE", "credentialName": "shop-certs"},
                 }
             ],
@@ -58,13 +58,39 @@ def test_the_older_gateway_takes_the_hosts_of_ours(
         )
         installation.apply(ours)
         # Istio lets the older one have the hosts: ours is there and serves nobody.
-        assert installation.curl().code == REFUSED_BY_US
-        options = ("--output", "/dev/null", "--write-out", "%{http_code}")
-        assert installation.curl(root=shop.root, options=options) == Answer(0, "404", "")
+        assert_taken(installation, shop)
     finally:
         objects.delete(foreign)
         objects.delete(secret)
     installation.until(installation.answers, "the page's curl answers again")
+
+
+def test_a_narrower_wildcard_takes_the_hosts_of_ours(
+    installation: Installation, tmp_path: Path
+) -> None:
+    objects = installation.mesh.objects
+    shop = Issuer(tmp_path, "shop")
+    _, data = shop.issue(f"*.{installation.domain}")
+    secret = installation.secret("shop-certs", data)
+    foreign = foreign_gateway(f"*.{installation.domain}")
+    try:
+        installation.apply(foreign)
+        installation.until(
+            lambda: installation.curl(root=shop.root).code == 0, "the foreign gateway serves"
+        )
+        assert_taken(installation, shop)
+        assert f"ERROR {CONFLICT}: Gateway default/shop\n" in check(installation).stdout
+    finally:
+        objects.delete(foreign)
+        objects.delete(secret)
+    installation.until(installation.answers, "the page's curl answers again")
+
+
+def assert_taken(installation: Installation, shop: Issuer) -> None:
+    """See that the page's curl meets the other team's certificate, and no service behind it."""
+    assert installation.curl().code == REFUSED_BY_US
+    options = ("--output", "/dev/null", "--write-out", "%{http_code}")
+    assert installation.curl(root=shop.root, options=options) == Answer(0, "404", "")
 
 
 @pytest.fixture
