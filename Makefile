@@ -38,7 +38,7 @@ env: ## print shell lines for using pulumi and kubectl by hand: eval "$$(make -s
 
 test: ## every test
 	@$(TOOLCHAIN) setup --mesh
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 bench: ## measure the rules, what the pack adds to a preview, and `check` beside istioctl
 	@$(TOOLCHAIN) setup --mesh
