@@ -6,6 +6,7 @@ or find the very same manifest.
 
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,8 @@ def test_the_older_gateway_takes_the_hosts_of_ours(
         installation.until(
             lambda: installation.curl(root=shop.root).code == 0, "the foreign gateway serves"
         )
+        # Ages are whole seconds, and among Gateways of one age the name decides.
+        installation.until(lambda: older_than_now(installation, foreign), "a second is over")
         installation.apply(ours)
         # Istio lets the older one have the hosts: ours is there and serves nobody.
         assert_taken(installation, shop)
@@ -63,6 +66,15 @@ def test_the_older_gateway_takes_the_hosts_of_ours(
         objects.delete(foreign)
         objects.delete(secret)
     installation.until(installation.answers, "the page's curl answers again")
+
+
+def older_than_now(installation: Installation, manifest: Manifest) -> bool:
+    """Tell whether whatever is created from now on is younger than an object."""
+    names = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    found = installation.mesh.objects.find(manifest["apiVersion"], manifest["kind"], *names)
+    assert found is not None
+    created = datetime.fromisoformat(found["metadata"]["creationTimestamp"])
+    return datetime.now(UTC) - created >= timedelta(seconds=1)
 
 
 def test_a_narrower_wildcard_takes_the_hosts_of_ours(
