@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from toolchain.providers.kubernetes.api import Api, ApiError, CancelledError, Reference
+from toolchain.providers.kubernetes import api as module
+from toolchain.providers.kubernetes.api import (
+    Api,
+    ApiError,
+    CancelledError,
+    Reference,
+    UnreachableError,
+)
 
 CONTROL_PLANE = Reference("maistra.io/v2", "ServiceMeshControlPlane", "istio-system", "basic")
 KINDS = {
@@ -70,12 +77,14 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def api(server: Server) -> Api:
+    return api_of(server.server_port)
+
+
+def api_of(port: int) -> Api:
     kubeconfig = {
         "current-context": "it",
         "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-        "clusters": [
-            {"name": "it", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
-        ],
+        "clusters": [{"name": "it", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
         "users": [{"name": "it", "user": {}}],
     }
     return Api(yaml.safe_dump(kubeconfig), None, None)
@@ -114,3 +123,16 @@ def test_cancelling_ends_the_trying(server: Server, api: Api) -> None:
     api.cancelled.set()
     with pytest.raises(CancelledError):
         apply(api, 60, [])
+
+
+def test_a_server_that_never_answered_is_tried_once_for_all_operations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_FIRST_CONTACT", 0.6)
+    nowhere = api_of(9)
+    said: list[list[str]] = [[], []]
+    for lines in said:
+        with pytest.raises(UnreachableError, match="does not answer"):
+            apply(nowhere, 60, lines)
+    assert said[0]
+    assert not said[1]

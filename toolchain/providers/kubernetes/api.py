@@ -19,7 +19,8 @@ Result = TypeVar("Result")
 
 _ANSWER_WITHIN: Final = 60.0
 _FIRST_CONTACT: Final = 15.0
-"""Seconds to try a server that never answered: it may well be the wrong one."""
+"""Seconds, of all operations together, to try a server that never answered: it may well be the
+wrong one."""
 _LONGEST_PAUSE: Final = 3.0
 _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 
@@ -79,6 +80,7 @@ class Api:
         self._kinds: dict[str, dict[str, _Served]] = {}
         self._lock = threading.Lock()
         self._reached = False
+        self._first_try: float | None = None
         self.cancelled = threading.Event()
 
     def namespaced(self, api_version: str, kind: str) -> bool:
@@ -136,6 +138,8 @@ class Api:
                 trying again is no use.
         """
         start = time.monotonic()
+        if self._first_try is None:
+            self._first_try = start
         pause = 0.25
         while True:
             try:
@@ -143,11 +147,14 @@ class Api:
             except (UnreachableError, ApiError) as error:
                 if isinstance(error, ApiError) and not _passing(error):
                     raise
-                allowed = limit if self._reached else min(limit, _FIRST_CONTACT)
-                if time.monotonic() - start + pause > allowed:
+                end = start + limit
+                if not self._reached:
+                    end = min(end, self._first_try + _FIRST_CONTACT)
+                left = end - time.monotonic()
+                if left <= 0:
                     raise
                 say(f"trying again: {error}")
-                if self.cancelled.wait(pause):
+                if self.cancelled.wait(min(pause, left)):
                     raise CancelledError("cancelled") from None
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
