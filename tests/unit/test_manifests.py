@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster import ControlPlane
-from components.certificates import base_domain, dns_names, wildcard_subject
+from components.certificates import base_domain, dns_names, issued, wildcard_subject
 from components.control_plane import ControlPlaneError, control_plane, patch
 from components.domain_mappings import claim, domain_mapping
 from components.eventing import eventing
@@ -236,3 +236,23 @@ def test_the_address_of_the_verification_service() -> None:
     assert url(settings, "apps.openshift.example.com") == address
     assert members(settings)[-1] == "default"
     assert "default" not in members(Settings())
+
+
+def test_cert_manager_renews_as_early_as_asked_and_gets_no_zero() -> None:
+    def spec(hours: int) -> dict[str, Any]:
+        settings = Settings(
+            wildcard_from="cert-manager", issuer_name="company", early_renewal_hours=hours
+        )
+        made = issued(settings, "apps.example.com", {"uid": "1"})["spec"]
+        assert isinstance(made, dict)
+        return made
+
+    asked = spec(48)
+    assert (asked["duration"], asked["renewBefore"]) == ("8760h", "48h")
+    assert asked["issuerRef"] == {
+        "group": "cert-manager.io",
+        "kind": "ClusterIssuer",
+        "name": "company",
+    }
+    # cert-manager refuses anything below five minutes.
+    assert "renewBefore" not in spec(0)
