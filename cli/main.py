@@ -193,8 +193,8 @@ def _print_text(judgements: list[Judgement], objects: int, rules: int) -> None:
         typer.echo(report.as_text(judgements) + "\n")
     violations = sum(isinstance(judgement.finding, Violation) for judgement in judgements)
     typer.echo(
-        f"{objects} objects, {rules} rules: {violations} violations, "
-        f"{len(judgements) - violations} undetermined"
+        f"objects: {objects}, rules: {rules}, violations: {violations}, "
+        f"undetermined: {len(judgements) - violations}"
     )
 
 

@@ -82,7 +82,7 @@ def refused(*arguments: str | Path, stdin: str | bytes | None = None) -> str:
 def test_good_manifests_are_exit_code_0(tmp_path: Path) -> None:
     done = check("-f", write(tmp_path / "a.yaml", ONE, gateway("two", "shop.example.org")))
     assert done.exit_code == 0, done.output
-    assert f"2 objects, {len(RULES)} rules: 0 violations" in done.output
+    assert f"objects: 2, rules: {len(RULES)}, violations: 0, undetermined: 0" in done.output
 
 
 def test_the_documented_integration_is_exit_code_0(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_violation_is_exit_code_1_and_says_what_where_and_what_to_do(tmp_path:
         "Gateway shop/two also claims",
         rule.remedy,
         rule.section,
-        "2 violations",
+        "violations: 2,",
     ):
         assert text in done.stdout
 
