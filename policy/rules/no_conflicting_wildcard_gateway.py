@@ -38,6 +38,8 @@ from policy.world import Object, World
 
 _NAMED: Final = 3
 """How many of the other claimants a finding names."""
+_MOST_LABELS: Final = 127
+"""Of a name in DNS; whatever is longer is no domain, and must not cost its square."""
 _LOCAL_DOMAIN: Final = "svc.cluster.local"
 _OTHER_MESH: Final = "whether both are in the same mesh can't be told"
 _NO_DOMAIN: Final = "whether it takes Knative's hosts can't be told without the cluster's domain"
@@ -139,7 +141,7 @@ def _narrower_wildcards(group: _Group) -> set[str]:
 
 def _wildcards_over(domain: str) -> set[str]:
     """Return the wildcards that match every name in a domain, but for `*`."""
-    parts = domain.lower().split(".")
+    parts = domain.lower().split(".")[-_MOST_LABELS:]
     return {".".join(("*", *parts[index:])) for index in range(len(parts))}
 
 
