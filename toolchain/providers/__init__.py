@@ -1,5 +1,6 @@
-"""Stand-ins for Pulumi's official provider plugins, where those can't be had.
+"""Stand-ins for Pulumi's official provider plugins `random` and `tls`, which can't be had here.
 
-They speak the engine's own protocol and write properties, ids and state as the official ones do.
-What they do not support fails with an error that names the official plugin.
+Each makes the resources that the program declares, with the inputs that it gives, and writes
+properties, ids and state as the official plugin does. Anything else fails with an error that names
+the official plugin.
 """

@@ -3,333 +3,253 @@
 Both `tls` and `random` have only such resources. A change of an input makes a new one, but for
 inputs that only say when that happens; reading gives the state, and deleting does nothing. A table
 of kinds says the rest. Inputs and states look as the official plugins write them: the inputs hold
-what was given, the state also the defaults, the id and the version of the official schema.
+what was given, the state also the defaults and the id.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from toolchain.providers.plugin import (
-    Diff,
-    Failure,
-    PluginError,
+from pulumi.provider.experimental.property_value import PropertyValue
+from pulumi.provider.experimental.provider import (
+    CheckFailure,
+    CheckRequest,
+    CheckResponse,
+    CreateRequest,
+    CreateResponse,
+    DeleteRequest,
+    DiffRequest,
+    DiffResponse,
+    GetSchemaRequest,
+    GetSchemaResponse,
+    InvokeRequest,
+    InvokeResponse,
+    PropertyDiff,
+    PropertyDiffKind,
     Provider,
-    Resource,
-    UnsupportedError,
+    ReadRequest,
+    ReadResponse,
+    UpdateRequest,
+    UpdateResponse,
 )
-from toolchain.providers.properties import UNKNOWN, Secret, Unknown, has_unknowns, plain
+from pulumi.provider.experimental.server import main
+from pulumi.runtime import rpc
 
 Values = Mapping[str, Any]
-"""Inputs or outputs by name, in plain Python."""
-Outcome = tuple[str, dict[str, Any]]
+"""Properties by name, in plain Python."""
+Properties = Mapping[str, PropertyValue]
+Check = Callable[[Any], object]
+"""Takes a known value. Raises a ValueError that says what is taken and never what was found."""
+Outcome = tuple[str, dict[str, str]]
 """A resource's id and its computed outputs."""
 
-Trial = tuple[tuple[str, ...], Callable[[Values], object]]
-"""The names of the inputs that a judgement needs, and the judgement, which raises."""
-
-_TYPES: Final = {
-    str: "a text",
-    int: "a whole number",
-    bool: "true or false",
-    list: "a list of texts",
-    dict: "a mapping",
-}
-
-
-class UnusableInputError(ValueError):
-    """An input can't be used; says which one and why."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name} {reason}")
-        self.name = name
-        self.reason = reason
-
-
-def tried(trials: Iterable[Trial]) -> Callable[[Values], Iterator[Failure]]:
-    """Make a judge of the inputs of functions that raise `UnusableInputError`.
-
-    Each is called when all the inputs that it needs are there and known.
-    """
-
-    def problems(inputs: Values) -> Iterator[Failure]:
-        for needed, trial in trials:
-            if all(name in inputs and not has_unknowns(inputs[name]) for name in needed):
-                try:
-                    trial(inputs)
-                except UnusableInputError as error:
-                    yield Failure(error.name, error.reason)
-
-    return problems
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input: the Python type of its value, and what it is when it is left out.
-
-    `change` says what another value does: make a new resource, update the state in place, or
-    nothing at all. An input whose change does nothing is write-only: it stays out of the outputs.
-    """
-
-    type: type[Any]
-    required: bool = False
-    default: Any = None
-    secret: bool = False
-    change: Literal["replace", "update", "nothing"] = "replace"
-    choices: tuple[Any, ...] = ()
-    least: int | None = None
-    most: int | None = None
+# The SDK's own `PropertyValue.computed()` can't be sent: its `marshal` refuses it.
+UNKNOWN: Final = PropertyValue(rpc.UNKNOWN)
+RENEWAL: Final = "readyForRenewal"
+"""The output that says whether it is time for a new resource."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One type of resource: its inputs, its computed outputs, and the functions between them.
+    """One type of resource: its inputs, its computed outputs, and the functions between them."""
 
-    Every function takes inputs with their defaults. `compute` takes known ones; the others must
-    expect `UNKNOWN` for any value.
-    """
-
-    inputs: Mapping[str, Input]
+    inputs: Mapping[str, Check]
     outputs: tuple[str, ...]
     compute: Callable[[Values], Outcome]
+    """Takes the inputs, known and checked, with the defaults."""
+    defaults: Values = field(default_factory=dict)
+    """What the state holds where nothing else is given or computed."""
+    optional: frozenset[str] = frozenset()
+    """The inputs that may be left out and have no default."""
+    in_place: frozenset[str] = frozenset()
+    """The inputs whose change makes no new resource."""
     secrets: frozenset[str] = frozenset()
-    """The outputs that are secret."""
-    complete: Callable[[Values], dict[str, Any]] = dict
-    """Adds the defaults that depend on other inputs."""
-    problems: Callable[[Values], Iterable[Failure]] = lambda _: ()
-    """Judges the inputs beyond their types."""
-    cautions: Callable[[Values], Iterable[str]] = lambda _: ()
-    """What the user is warned of when a resource is made."""
-    foreseen: Callable[[Values], dict[str, Any]] = lambda _: {}
-    """The outputs that a preview knows already."""
-    outdated: Callable[[Values], bool] = lambda _: False
-    """Tells from the state, and from new inputs over it, that it is time for a new resource."""
-    outdated_output: str = ""
-    """The output that says so."""
+    """The inputs and outputs that are always secret."""
+    due: Callable[[Values], bool] = lambda _: False
+    """Says from the state whether it is time for a new resource."""
     imported: Callable[[str], Outcome] | None = None
-    """Makes the id and the state (inputs and outputs) from what is given to an import."""
-    unsupported: Mapping[str, str] = field(default_factory=dict)
-    """Inputs that only the official plugin follows, and why."""
-    schema_version: int = 0
-    """The version that the official plugin would find in the state."""
+    """Makes a state from what is given to an import."""
 
 
 class LogicalProvider(Provider):
     """A provider of logical resources, by a table of their kinds."""
 
-    kinds: Mapping[str, Kind]
-    absent: Mapping[str, str] = {}
-    """Types that only the official plugin makes, and why."""
+    def __init__(self, name: str, kinds: Mapping[str, Kind]) -> None:
+        self._name = name
+        self._kinds = kinds
 
-    def _kind(self, resource: Resource) -> Kind:
-        if resource.type not in self.kinds:
-            why = self.absent.get(resource.type)
-            self.unsupported(f"the resource {resource.type}" + (f" ({why})" if why else ""))
-        return self.kinds[resource.type]
-
-    def check(
-        self, resource: Resource, old: dict[str, Any], new: dict[str, Any]
-    ) -> tuple[dict[str, Any], list[Failure]]:
-        """Judge every input, and mark the secret ones."""
-        del old
-        kind = self._kind(resource)
-        given = {n: v for n, v in new.items() if v is not None and not n.startswith("__")}
-        failures = []
-        for name in given.keys() - kind.inputs.keys():
-            if name in kind.unsupported:
-                failures.append(Failure(name, self._refused(name, kind.unsupported[name])))
-            else:
-                takes = ", ".join(sorted(kind.inputs))
-                failures.append(Failure(name, f"is no input of this resource; it takes {takes}"))
-        for name, spec in kind.inputs.items():
-            if name in given:
-                if reason := _refusal(spec, plain(given[name])):
-                    failures.append(Failure(name, reason))
-            elif spec.required:
-                failures.append(Failure(name, f"is required: {_TYPES[spec.type]}"))
-        if not failures:
-            failures = list(dict.fromkeys(kind.problems(_complete(kind, given))))
-        inputs = {
-            name: _secret(value) if name in kind.inputs and kind.inputs[name].secret else value
-            for name, value in given.items()
-        }
-        shown = [_discreet(kind, given, failure) for failure in failures]
-        return inputs, sorted(shown, key=lambda failure: (failure.name, failure.reason))
-
-    def _refused(self, name: str, why: str) -> str:
-        try:
-            self.unsupported(f"{name} ({why})")
-        except UnsupportedError as error:
-            return str(error)
-
-    def diff(
-        self,
-        resource: Resource,
-        identity: str,
-        old_inputs: dict[str, Any],
-        old: dict[str, Any],
-        new: dict[str, Any],
-    ) -> Diff:
-        """Compare the inputs, defaults included; replace also what is outdated."""
-        del identity
-        kind = self._kind(resource)
-        # A state of an older plugin may lack what has a default now.
-        before = {**_complete(kind, old_inputs), **plain(old)}
-        after = _complete(kind, new)
-        changed: dict[str, str] = {}
-        for name, spec in kind.inputs.items():
-            was, will = _comparable(before.get(name)), _comparable(after.get(name))
-            if spec.change != "nothing" and was != will:
-                changed[name] = "add" if was is None else "delete" if will is None else "update"
-        replaces = [name for name in changed if kind.inputs[name].change == "replace"]
-        if kind.outdated({**before, **after}):
-            changed[kind.outdated_output] = "update"
-            replaces.append(kind.outdated_output)
-        return Diff(changed, replaces, of_state=[kind.outdated_output])
-
-    def create(
-        self, resource: Resource, inputs: dict[str, Any], *, preview: bool, timeout: float
-    ) -> tuple[str, dict[str, Any]]:
-        """Compute the outputs; a preview shows most of them as unknown."""
-        del timeout
-        kind = self._kind(resource)
-        complete = _complete(kind, inputs)
-        for caution in kind.cautions(complete):
-            self.log.warning(resource, caution)
-        if preview:
-            outputs = {**dict.fromkeys(kind.outputs, UNKNOWN), **kind.foreseen(complete)}
-            return "", _state(kind, inputs, outputs, UNKNOWN)
-        try:
-            identity, outputs = kind.compute(complete)
-        except ValueError as error:
-            raise PluginError(str(error)) from None
-        return identity, _state(kind, inputs, outputs, identity)
-
-    def read(
-        self, resource: Resource, identity: str, inputs: dict[str, Any], state: dict[str, Any]
-    ) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
-        """Return the state as it is, but for its being outdated by now."""
-        kind = self._kind(resource)
-        if not state:
-            return self._import(kind, resource, identity)
-        if kind.outdated(plain(state)):
-            state = {**state, kind.outdated_output: True}
-        return identity, inputs, state
-
-    def _import(
-        self, kind: Kind, resource: Resource, given: str
-    ) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        if kind.imported is None:
-            raise PluginError(
-                f"{resource.type} can't be imported: it exists only in the state of its stack"
-            )
-        try:
-            identity, found = kind.imported(given)
-        except ValueError as error:
-            raise PluginError(f"{resource.type} can't be imported: {error}") from None
-        inputs = {name: found[name] for name in kind.inputs if name in found}
-        outputs = {name: found[name] for name in kind.outputs}
-        return identity, {"__defaults": [], **inputs}, _state(kind, inputs, outputs, identity)
-
-    def update(
-        self,
-        resource: Resource,
-        identity: str,
-        old: dict[str, Any],
-        new: dict[str, Any],
-        *,
-        preview: bool,
-        timeout: float,
-    ) -> dict[str, Any]:
-        """Take the inputs that change in place into the state."""
-        del preview, timeout
-        kind = self._kind(resource)
-        return _state(kind, new, {name: old.get(name) for name in kind.outputs}, identity)
-
-    def delete(
-        self,
-        resource: Resource,
-        identity: str,
-        inputs: dict[str, Any],
-        state: dict[str, Any],
-        *,
-        timeout: float,
-    ) -> None:
-        """Do nothing: there is nothing but the state."""
-        del resource, identity, inputs, state, timeout
-
-
-def _complete(kind: Kind, inputs: Values) -> dict[str, Any]:
-    """Return the inputs in plain Python, with the defaults of those that are left out."""
-    defaults = {n: spec.default for n, spec in kind.inputs.items() if spec.default is not None}
-    given = {n: plain(v) for n, v in inputs.items() if n in kind.inputs and v is not None}
-    return kind.complete({**defaults, **given})
-
-
-def _state(kind: Kind, inputs: Values, outputs: Values, identity: Any) -> dict[str, Any]:
-    # Marked as given, because a user's secret stays one; the defaults are nobody's.
-    values = {**_complete(kind, inputs), **inputs}
-    kept = {n: values[n] for n, spec in kind.inputs.items() if n in values}
-    state = {n: v for n, v in kept.items() if kind.inputs[n].change != "nothing"}
-    for name, value in outputs.items():
-        state[name] = _secret(value) if name in kind.secrets else value
-    if kind.schema_version:
-        state["__meta"] = json.dumps(
-            {"schema_version": str(kind.schema_version)}, separators=(",", ":")
+    def _unsupported(self, what: str) -> str:
+        return (
+            f"{what} is not supported by this stand-in for pulumi-resource-{self._name}; install "
+            f"the official plugin for it: pulumi plugin install resource {self._name}"
         )
-    return {**state, "id": identity}
+
+    def _kind(self, urn: str) -> Kind:
+        # The SDK's `request.type` would hold the types of the parents too.
+        token = urn.split("::")[2].rpartition("$")[2]
+        if token not in self._kinds:
+            # To every other exception the SDK's server adds a traceback.
+            raise NotImplementedError(self._unsupported(f"the resource {token}"))
+        return self._kinds[token]
+
+    async def check(self, request: CheckRequest) -> CheckResponse:
+        """Check every input, and mark the secret ones."""
+        try:
+            kind = self._kind(request.urn)
+        except NotImplementedError as error:
+            return CheckResponse(failures=[CheckFailure("", str(error))])
+        inputs = {
+            name: value.with_secret(value.is_secret or name in kind.secrets)
+            for name, value in request.new_inputs.items()
+            if value.value is not None and not name.startswith("__")
+        }
+        return CheckResponse(inputs, list(self._failures(kind, inputs)))
+
+    def _failures(self, kind: Kind, inputs: Properties) -> Iterator[CheckFailure]:
+        absent = kind.inputs.keys() - inputs.keys()
+        for name in sorted(absent - kind.defaults.keys() - kind.optional):
+            yield CheckFailure(name, "is required")
+        for name, value in inputs.items():
+            try:
+                if name not in kind.inputs:
+                    raise ValueError(self._unsupported(f"the input {name}"))
+                if _known(value):
+                    kind.inputs[name](_plain(value))
+            except ValueError as error:
+                if value.contains_secret():
+                    # Of an input that a failure names, the engine prints the value.
+                    yield CheckFailure("", f"{name} {error}")
+                else:
+                    yield CheckFailure(name, str(error))
+
+    async def diff(self, request: DiffRequest) -> DiffResponse:
+        """Compare the inputs, defaults included; replace also what is due."""
+        kind = self._kind(request.urn)
+        # The state of an older plugin may lack what has a default now.
+        before = {**kind.defaults, **_plain_all(request.old_state)}
+        after = {**kind.defaults, **_plain_all(request.new_inputs)}
+        changes: dict[str, PropertyDiff] = {}
+        for name in kind.inputs:
+            was, will = _comparable(before.get(name)), _comparable(after.get(name))
+            if was != will:
+                change = "ADD" if was is None else "DELETE" if will is None else "UPDATE"
+                change += "" if name in kind.in_place else "_REPLACE"
+                changes[name] = PropertyDiff(PropertyDiffKind[change], input_diff=True)
+        if kind.due({**before, **after}):
+            changes[RENEWAL] = PropertyDiff(PropertyDiffKind.UPDATE_REPLACE, input_diff=False)
+        return DiffResponse(
+            changes=bool(changes),
+            replaces=[name for name in changes if name not in kind.in_place],
+            diffs=list(changes),
+            detailed_diff=changes,
+        )
+
+    async def create(self, request: CreateRequest) -> CreateResponse:
+        """Compute the outputs; a preview shows them as unknown."""
+        kind = self._kind(request.urn)
+        if request.preview:
+            outputs = dict.fromkeys((*kind.outputs, "id"), UNKNOWN)
+            return CreateResponse("", _state(kind, request.properties, outputs))
+        values = {**kind.defaults, **_plain_all(request.properties)}
+        # Beside the loop, so that keys are made at once.
+        identity, computed = await asyncio.to_thread(kind.compute, values)
+        outputs = _wrapped({**computed, "id": identity})
+        return CreateResponse(identity, _state(kind, request.properties, outputs))
+
+    async def read(self, request: ReadRequest) -> ReadResponse:
+        """Return the state as it is, but for its being due by now; without one, import it."""
+        kind = self._kind(request.urn)
+        if request.properties:
+            due = {RENEWAL: PropertyValue(True)} if kind.due(_plain_all(request.properties)) else {}
+            return ReadResponse(request.resource_id, {**request.properties, **due}, request.inputs)
+        if kind.imported is None:
+            raise NotImplementedError("can't be imported: it exists only in its stack's state")
+        identity, computed = kind.imported(request.resource_id)
+        outputs = _wrapped({**computed, "id": identity})
+        return ReadResponse(identity, _state(kind, {}, outputs), {"__defaults": PropertyValue([])})
+
+    async def update(self, request: UpdateRequest) -> UpdateResponse:
+        """Take the inputs that change in place into the state."""
+        kind = self._kind(request.urn)
+        kept = {name: request.olds[name] for name in (*kind.outputs, "id")}
+        return UpdateResponse(_state(kind, request.news, kept))
+
+    async def delete(self, request: DeleteRequest) -> None:
+        """Do nothing: there is nothing but the state."""
+
+    async def invoke(self, request: InvokeRequest) -> InvokeResponse:
+        """Refuse every function."""
+        reason = self._unsupported(f"the function {request.tok}")
+        return InvokeResponse(failures=[CheckFailure("", reason)])
+
+    async def get_schema(self, request: GetSchemaRequest) -> GetSchemaResponse:
+        """Refuse to give the schema, of which `pulumi import` writes code."""
+        raise NotImplementedError(
+            self._unsupported("generating code (pulumi import --generate-code=false does not)")
+        )
 
 
-def _discreet(kind: Kind, given: Values, failure: Failure) -> Failure:
-    """Name a secret input in the reason alone: of any that is named, the engine prints the value.
-
-    A kind's own secrets are never quoted in a reason; what else a user made secret may be.
-    """
-    name = failure.name.split(".")[0]
-    if name in kind.inputs and kind.inputs[name].secret:
-        return Failure("", f"{failure.name} {failure.reason}")
-    if plain(given.get(name)) != given.get(name):
-        return Failure("", f"{failure.name} can't be used; it is secret, so no more is said of it")
-    return failure
+def _state(kind: Kind, inputs: Properties, outputs: Properties) -> dict[str, PropertyValue]:
+    values = {**_wrapped(kind.defaults), **inputs, **outputs}
+    return {
+        name: value.with_secret(value.is_secret or name in kind.secrets)
+        for name, value in values.items()
+    }
 
 
-def _secret(value: Any) -> Secret:
-    return value if isinstance(value, Secret) else Secret(value)
+def _wrapped(values: Values) -> dict[str, PropertyValue]:
+    """Wrap texts, flags and whole numbers; of numbers the SDK takes only floats."""
+    return {
+        name: PropertyValue(float(value) if type(value) is int else value)
+        for name, value in values.items()
+    }
+
+
+def _plain_all(properties: Properties) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in properties.items() if value.value is not None}
+
+
+def _plain(property_value: PropertyValue) -> Any:
+    match property_value.value:
+        case Mapping() as items:
+            return _plain_all(items)
+        case tuple() as items:
+            return [_plain(item) for item in items]
+        case float() as number if number.is_integer():
+            return int(number)
+        case value:
+            return value
 
 
 def _comparable(value: Any) -> Any:
     """Return the value as comparisons see it: nothing given equals nothing in it."""
-    if isinstance(value, dict):
-        value = {name: item for name, item in value.items() if item is not None}
     return None if value in ({}, []) else value
 
 
-def _refusal(spec: Input, value: Any) -> str:
-    """Say why the value can't be this input, or nothing; the value of a secret is never quoted."""
-    if isinstance(value, Unknown):
-        return ""
-    if not _fits(spec.type, value):
-        return f"takes {_TYPES[spec.type]}, found {_found(spec.type, value)}"
-    if spec.choices and value not in spec.choices:
-        return f"takes one of {', '.join(map(str, spec.choices))}, found {value!r}"
-    if spec.least is not None and value < spec.least:
-        return f"takes at least {spec.least}, found {value}"
-    if spec.most is not None and value > spec.most:
-        return f"takes at most {spec.most}, found {value}"
-    return ""
+def _known(property_value: PropertyValue) -> bool:
+    """Say whether nothing in the value is left to the update."""
+    match property_value.value:
+        case Mapping() as items:
+            return all(map(_known, items.values()))
+        case tuple() as items:
+            return all(map(_known, items))
+        case value:
+            return value != rpc.UNKNOWN
 
 
-def _fits(wanted: type[Any], value: Any) -> bool:
-    if isinstance(value, bool) or wanted is bool:
-        return wanted is bool and isinstance(value, bool)
-    if wanted is list:
-        return isinstance(value, list) and all(isinstance(item, str | Unknown) for item in value)
-    return isinstance(value, wanted)
+def serve(provider: Provider) -> None:
+    """Serve the engine whose address is the last argument, until it ends."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    main(sys.argv[1:], os.environ.get("PULUMI_PLUGIN_VERSION", "0.0.0"), provider)
 
 
-def _found(wanted: type[Any], value: Any) -> str:
-    if wanted is list and isinstance(value, list):
-        odd = next(item for item in value if not isinstance(item, str | Unknown))
-        return f"one with {_found(str, odd)} in it"
-    return next((name for kind, name in _TYPES.items() if _fits(kind, value)), "something else")
+def _end_with(parent: int) -> None:
+    """End when the engine is gone, however it went: a killed one ends nobody."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
