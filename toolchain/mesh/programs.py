@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from toolchain import gomodules, kubernetes
-from toolchain.gomodules import Module
+from toolchain import kubernetes
+from toolchain.gomodules import Module, Program
 from toolchain.mesh import kodata
 from toolchain.paths import BIN, WORK
 from toolchain.steps import Log, Step
@@ -50,14 +50,14 @@ def steps() -> tuple[Step, ...]:
     """List what the mesh needs on top of the local cluster, in the order of its making."""
     return (
         kubernetes.program("kube-scheduler"),
-        gomodules.program("kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
-        gomodules.program(
+        Program("kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok").step(),
+        Program(
             "knative-operator",
             module="knative-operator",
             package="toolchain/knative-operator",
-        ),
+        ).step(),
         *(
-            gomodules.program(name, module="istio", package=f"istio.io/istio/pilot/cmd/{name}")
+            Program(name, module="istio", package=f"istio.io/istio/pilot/cmd/{name}").step()
             for name in ("pilot-discovery", "pilot-agent")
         ),
         files(),
