@@ -79,9 +79,7 @@ class Controller:
         while True:
             # A kind that is not served (yet), or an API server that is away.
             with suppress(*_NO_ANSWER):
-                # "0": from any state on. A watch that names none asks for the newest one, which
-                # this API server can't learn from an etcd as old as ours.
-                for _ in watch.Watch().stream(source, resource_version="0"):
+                for _ in watch.Watch().stream(source):
                     self._changed.set()
             time.sleep(_PAUSE)
 
