@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from toolchain import releases
+from toolchain.downloads import Vendors
 from toolchain.gomodules import Module, Program
+from toolchain.log import Log
 from toolchain.paths import BIN, CRDS, ROOT
-from toolchain.steps import Log, Step
+from toolchain.provided import provided
+from toolchain.steps import Step
 
-VERSION: Final = "v1.34.2"
+VERSION: Final = f"v{releases.KUBERNETES.version}"
 ETCD: Final = BIN / "etcd"
 OWN_CRDS: Final = ROOT / "toolchain" / "crds"
 """Ours, smaller than the vendors', for the kinds whose real definitions no registry carries."""
@@ -21,21 +25,20 @@ _VERSION_VARIABLES: Final = (
 )
 
 
-def program(name: str) -> Step:
-    """Build one of the control plane's programs."""
-    return Program(
-        name,
-        module="kubernetes",
-        package=f"k8s.io/kubernetes/cmd/{name}",
-        variables=_VERSION_VARIABLES,
-    ).step()
+def program(vendors: Vendors, name: str) -> Step:
+    """Provide one of the control plane's programs."""
+    return provided(
+        vendors,
+        releases.KUBERNETES,
+        Program(BIN / name, "base", f"k8s.io/kubernetes/cmd/{name}", _VERSION_VARIABLES),
+    )
 
 
-def programs() -> tuple[Step, ...]:
-    """Build etcd, the API server and the controller manager."""
+def programs(vendors: Vendors) -> tuple[Step, ...]:
+    """Provide etcd, the API server and the controller manager."""
     return (
-        Program(ETCD.name, module="etcd", package="go.etcd.io/etcd/server/v3").step(),
-        *(program(name) for name in ("kube-apiserver", "kube-controller-manager")),
+        provided(vendors, releases.ETCD, Program(ETCD, "etcd", "go.etcd.io/etcd/server/v3")),
+        *(program(vendors, name) for name in ("kube-apiserver", "kube-controller-manager")),
     )
 
 
