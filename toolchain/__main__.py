@@ -69,7 +69,7 @@ def parts() -> None:
     from toolchain.parts import everything
 
     for part in everything():
-        console.print(f"{part.name:<28}{part.version:<16}{part.provenance}", highlight=False)
+        console.print(f"{part.name:<29}{part.version:<38}{part.provenance}", highlight=False)
 
 
 @app.command()

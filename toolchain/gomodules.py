@@ -73,7 +73,8 @@ class Embedded:
 class Program:
     """A program to build at `target`, from the packages that a folder under `toolchain/go/` pins.
 
-    `variables` are set by the linker. `embedded` lie beside the package's main while it is built,
+    `vendor` is the vendor's module where the package is one of our own. `variables` are set by the
+    linker. `embedded` lie beside the package's main while it is built,
     and only then, so that nothing of a vendor's is copied into the repository.
     """
 
@@ -81,6 +82,7 @@ class Program:
     module: str
     package: str
     variables: tuple[tuple[str, str], ...] = ()
+    vendor: str = ""
     embedded: tuple[Embedded, ...] = ()
 
     @property
@@ -89,6 +91,11 @@ class Program:
         folder = MODULES / self.module
         sources = sorted((folder / "go.mod", folder / "go.sum", *folder.rglob("*.go")))
         return (*sources, self.package, repr(self.variables), repr(self.embedded))
+
+    @property
+    def provenance(self) -> str:
+        """Where it comes from, in a few words."""
+        return f"built from {self.vendor or self.package}"
 
     @property
     def folder(self) -> Path:

@@ -85,5 +85,5 @@ def _build(module: str, steps: Sequence[Step]) -> str:
         for step in steps:
             program = programs[step.name]
             if program.target.exists():
-                step.finish(f"built from {program.package}")
+                step.finish(program.provenance)
     return "done"

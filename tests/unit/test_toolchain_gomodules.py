@@ -71,7 +71,7 @@ def test_a_vendors_file_is_embedded_from_where_it_lies(
     source = 'import _ "embed"\n\n//go:embed schema.json\nvar schema string\n\n'
     plain = program(module, "plugin", f"{source}func main() {{ print(schema) }}")
     embedded = (Embedded("schema.json", Module("vendor.example", "v1.0.0", "h1:"), "schema.json"),)
-    made = Program(plain.target, plain.module, plain.package, (), embedded)
+    made = Program(plain.target, plain.module, plain.package, embedded=embedded)
     build([made], Log(tmp_path / "log"))
     assert subprocess.run(made.target, capture_output=True).stderr == b"{}"
     assert not (module / "plugin" / "schema.json").exists()

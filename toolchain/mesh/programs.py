@@ -64,7 +64,12 @@ def steps(vendors: Vendors) -> tuple[Step, ...]:
         *(
             Step(program.target.name, (program.target,), program.inputs, _unpublished, program)
             for program in (
-                Program(KNATIVE_OPERATOR, "knative-operator", "toolchain/knative-operator"),
+                Program(
+                    KNATIVE_OPERATOR,
+                    "knative-operator",
+                    "toolchain/knative-operator",
+                    vendor=OPERATOR_MODULE.path,
+                ),
                 Program(ISTIOD, "istio", f"istio.io/istio/pilot/cmd/{ISTIOD.name}", _ISTIO_VERSION),
                 Program(AGENT, "istio", f"istio.io/istio/pilot/cmd/{AGENT.name}", _ISTIO_VERSION),
             )
