@@ -85,8 +85,9 @@ class Controller:
 
     def _look(self) -> float | None:
         """Bring every status up to date; return the seconds until there is something to do."""
-        told = self._orders()
         world = self._world()
+        # Read last: an order that was given before a resource was made holds for it.
+        told = self._orders()
         if "ServiceMeshMemberRoll" in self._kinds:
             self._label_members(world)
         waits = [
