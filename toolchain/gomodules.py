@@ -131,7 +131,8 @@ def build(programs: Sequence[Program], log: Log) -> None:
         try:
             log.run(
                 [
-                    *("go", "build", "-trimpath", "-ldflags", ldflags, "-overlay", str(places)),
+                    *("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags),
+                    *("-overlay", str(places)),
                     *("-o", f"{finished}{os.sep}", *(program.package for program in programs)),
                 ],
                 cwd=MODULES / module,
