@@ -3,6 +3,7 @@
 Standard library only: the set-up shows its progress before anything is installed.
 """
 
+import shutil
 import threading
 import time
 from types import TracebackType
@@ -11,7 +12,6 @@ from typing import Final, Self, TextIO
 _EVERY: Final = 0.2
 """Seconds between two looks of the live line, which is there on a terminal only."""
 _FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_WIDTH: Final = 100
 
 
 class Display:
@@ -54,11 +54,6 @@ class Display:
             seconds = time.monotonic() - self._begun.pop(name)
             self._print(f"{mark} {name}: {said} ({seconds:.0f} s)")
 
-    def say(self, text: str) -> None:
-        """Show a remark."""
-        with self._lock:
-            self._print(text)
-
     def _print(self, text: str) -> None:
         self._out.write(f"\r\x1b[2K{text}\n" if self._live else f"{text}\n")
         self._out.flush()
@@ -70,7 +65,9 @@ class Display:
             with self._lock:
                 now = time.monotonic()
                 running = ", ".join(f"{name} {now - at:.0f} s" for name, at in self._begun.items())
-                line = f"{_FRAMES[turn % len(_FRAMES)]} {running}"[:_WIDTH]
+                line = f"{_FRAMES[turn % len(_FRAMES)]} {running}"[
+                    : shutil.get_terminal_size().columns - 1
+                ]
                 self._out.write(f"\r\x1b[2K{line}")
                 self._out.flush()
         self._out.write("\r\x1b[2K")
