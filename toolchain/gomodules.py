@@ -112,6 +112,8 @@ def build(programs: Sequence[Program], log: Log) -> None:
     Raises:
         StepFailedError: Go is missing, a module can't be had or does not compile.
     """
+    for program in programs:
+        program.target.unlink(missing_ok=True)
     (module,) = {program.module for program in programs}
     variables = sorted({pair for program in programs for pair in program.variables})
     ldflags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in variables)])
@@ -120,8 +122,6 @@ def build(programs: Sequence[Program], log: Log) -> None:
         for program in programs
         for embedded in program.embedded
     }
-    for program in programs:
-        program.target.unlink(missing_ok=True)
     # Built elsewhere and moved: an interrupted link never leaves half a program behind.
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=WORK) as name:
         finished = Path(name) / "bin"

@@ -27,7 +27,8 @@ def perform_all(steps: Iterable[Step]) -> None:
     """Perform the steps that are not done yet, side by side, and show each.
 
     What has to be built is built in one go for each go.mod, one after the other: side by side they
-    would compile the same packages twice, and one of them keeps all the cores busy.
+    would compile the same packages twice, and one of them keeps all the cores busy. When a step has
+    failed by then, nothing is built.
 
     Raises:
         StepFailedError: naming every step that failed, each shown with its reason as it did; the
@@ -61,9 +62,12 @@ def perform_all(steps: Iterable[Step]) -> None:
         for step in buildable:
             if step.program is not None and begun[step.name].result() is not None:
                 by_module.setdefault(step.program.module, []).append(step)
-        for module, group in by_module.items():
+        for module, group in () if failures else by_module.items():
             names = ", ".join(step.name for step in group)
             shown(f"go build of {names}", partial(_build, module, group))
+    for future in begun.values():
+        # What is no failure of a step is a fault of ours, and shows as one.
+        future.result()
     if failures:
         raise StepFailedError(f"not set up, for the reasons above: {', '.join(sorted(failures))}")
 

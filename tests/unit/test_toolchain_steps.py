@@ -133,6 +133,25 @@ def test_what_shares_a_go_mod_is_built_at_once(work: Path, monkeypatch: pytest.M
     ]
 
 
+def test_nothing_is_built_after_a_failure(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Log) -> str:
+        raise StepFailedError("its checksum is wrong")
+
+    program = Program(work / "bin" / "wrong", "one", "vendor.example/wrong")
+    wrong = Step("wrong", (program.target,), (), refuse, program)
+    monkeypatch.setattr(gomodules, "build", lambda *_: pytest.fail("it was built"))
+    with pytest.raises(StepFailedError, match=r"reasons above: wrong$"):
+        perform_all([buildable(work, "good", "one"), wrong])
+
+
+def test_a_fault_of_ours_is_not_hidden(work: Path) -> None:
+    def fault(_: Log) -> str:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        perform_all([Step("faulty", (), (), fault)])
+
+
 def test_a_failed_build_keeps_what_could_be_built(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
