@@ -1,6 +1,6 @@
 # Two commands do it all on a fresh machine: `make up` and `make test`.
 PYTHON ?= python3
-TOOLCHAIN := $(PYTHON) toolchain/bootstrap.py
+TOOLCHAIN := $(PYTHON) -m toolchain.bootstrap
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -41,7 +41,7 @@ test: ## every test
 	@$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 bench: ## measure the rules, what the pack adds to a preview, and `check` beside istioctl
-	@$(TOOLCHAIN) setup --mesh
+	@$(TOOLCHAIN) setup --bench
 	@$(BIN)/python -m bench all
 
 lint: setup ## ruff and mypy
@@ -58,9 +58,10 @@ docs: setup ## generate Pulumi.yaml's schema and the references in docs/
 
 lock: setup ## renew both lock files from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --extra dev pyproject.toml --output-file requirements-dev.txt
+		--no-emit-index-url --no-emit-find-links --extra build --extra dev pyproject.toml --output-file requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --constraint requirements-dev.txt pyproject.toml --output-file requirements.txt
+		--no-emit-index-url --no-emit-find-links --extra build --constraint requirements-dev.txt \
+		pyproject.toml --output-file requirements.txt
 
 clean: down ## remove everything that the commands made
 	@rm -rf .venv .toolchain

@@ -46,7 +46,7 @@ def run(console: Console, counts: Sequence[int] = COUNTS) -> None:
         BenchError: one of them is not there or fails.
     """
     if not _ANALYZE[0].exists():
-        raise BenchError("istioctl is not there: `.venv/bin/python -m toolchain setup --mesh`")
+        raise BenchError("istioctl is not there: `.venv/bin/python -m toolchain setup --bench`")
     table = Table(title="Gateways in one YAML file: seconds from start to end (of which CPU)")
     for column in ("Gateways", "check", "conflicts", "istioctl", "conflicts", "ratio (CPU)"):
         table.add_column(column, justify="right")

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from toolchain import daemon, dev, kubernetes, pulumi
+from toolchain import daemon, dev
+from toolchain.downloads import Vendors
 from toolchain.errors import LocalEnvironmentError
 from toolchain.mesh import programs
 from toolchain.paths import CLUSTER, ROOT
-from toolchain.steps import Step, perform_all
+from toolchain.setup import base, perform_all
 
 app = typer.Typer(
     help="The local environment: real engine, real API server, on this machine only.",
@@ -22,16 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console(soft_wrap=True)
-
-
-def steps() -> tuple[Step, ...]:
-    """List the set-up's steps in their order."""
-    return (
-        pulumi.cli(),
-        *pulumi.plugins(),
-        *kubernetes.programs(),
-        kubernetes.definitions(),
-    )
 
 
 @contextmanager
@@ -50,7 +41,7 @@ def _reported() -> Iterator[None]:
 
 def _ready() -> None:
     with _reported():
-        perform_all(steps(), console)
+        perform_all(base(Vendors()))
         if daemon.Running.read() is None:
             console.print("local cluster: starting ...")
         running = daemon.start()
@@ -59,17 +50,26 @@ def _ready() -> None:
 
 
 @app.command()
-def setup(mesh: bool = False) -> None:
-    """Provide every part that is not there yet; with --mesh those of the mesh, too."""
+def setup(mesh: bool = False, bench: bool = False) -> None:
+    """Provide every part that is not there yet; with --mesh, --bench those of either, too."""
+    vendors = Vendors()
+    steps = list(base(vendors))
+    if mesh:
+        steps += programs.steps(vendors)
+    if bench:
+        steps.append(programs.istioctl(vendors))
     with _reported():
-        perform_all((*steps(), *(programs.steps() if mesh else ())), console)
+        perform_all(steps)
 
 
 @app.command()
 def parts() -> None:
-    """Show each part and where it came from."""
-    for step in steps():
-        console.print(f"{step.name}: {step.outcome() or 'not set up'}", soft_wrap=True)
+    """Show each part of the local environment: its version and where it came from."""
+    # The plugins are asked through the SDK, which is slow to import.
+    from toolchain.parts import everything
+
+    for part in everything():
+        console.print(f"{part.name:<29}{part.version:<38}{part.provenance}", highlight=False)
 
 
 @app.command()
@@ -121,7 +121,8 @@ def mesh() -> None:
     from toolchain.mesh import page
 
     with _reported():
-        perform_all((*steps(), *programs.steps()), console)
+        vendors = Vendors()
+        perform_all((*base(vendors), *programs.steps(vendors)))
         console.print("local cluster with the mesh: starting ...")
         running = daemon.start(mesh=True)
     assert running.router is not None
@@ -189,7 +190,7 @@ def _summary() -> None:
     console.print(f"\n[bold]{len(made)} resources[/], of them in the cluster:")
     for kind, name in objects:
         console.print(f"  {kind:<24}{name}")
-    stand_ins = [step.name for step in steps() if "STAND-IN" in (step.outcome() or "")]
+    stand_ins = [step.name for step in base(Vendors()) if "STAND-IN" in (step.outcome() or "")]
     if stand_ins:
         console.print(
             f"\nPlayed by stand-ins: {', '.join(stand_ins)} and the operators.", highlight=False

@@ -6,13 +6,16 @@ resource definitions, Pulumi's helper scripts) are taken out of a module whose c
 
 import json
 import os
+import re
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from toolchain.paths import BIN, ROOT
-from toolchain.steps import Log, Step, StepFailedError
+from toolchain.log import Log, StepFailedError
+from toolchain.paths import ROOT, WORK
 
 MODULES: Final = ROOT / "toolchain" / "go"
 
@@ -42,8 +45,7 @@ class Module:
             )
         except FileNotFoundError:
             raise StepFailedError("`go` is not installed or not on PATH") from None
-        with log.path.open("a", encoding="utf-8") as out:
-            out.write(f"$ go mod download -json {coordinates}\n{done.stdout}{done.stderr}")
+        log.say(f"$ go mod download -json {coordinates}\n{done.stdout}{done.stderr}")
         try:
             answer = json.loads(done.stdout)
         except ValueError:
@@ -58,28 +60,92 @@ class Module:
         return Path(answer["Dir"])
 
 
-def program(
-    name: str, *, module: str, package: str, variables: tuple[tuple[str, str], ...] = ()
-) -> Step:
-    """Build one program, statically linked and stripped, into the working folder's bin.
+@dataclass(frozen=True)
+class Embedded:
+    """A file that a program of ours embeds: `name` beside its main, `path` inside of a module."""
 
-    `module` is the folder under `toolchain/go/` that pins it; `variables` are set by the linker.
+    name: str
+    module: Module
+    path: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to build at `target`, from the packages that a folder under `toolchain/go/` pins.
+
+    `vendor` is the vendor's module where the package is one of our own. `variables` are set by the
+    linker. `embedded` lie beside the package's main while it is built,
+    and only then, so that nothing of a vendor's is copied into the repository.
     """
-    folder = MODULES / module
-    target = BIN / name
-    ldflags = " ".join(["-s -w", *(f"-X {key}={value}" for key, value in variables)])
 
-    def build(log: Log) -> str:
-        BIN.mkdir(parents=True, exist_ok=True)
-        # Written beside and renamed: an interrupted link never leaves half a program behind.
-        unfinished = target.with_name(f".{name}.unfinished")
-        log.run(
-            ["go", "build", "-trimpath", "-ldflags", ldflags, "-o", str(unfinished), package],
-            cwd=folder,
-            env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
-        )
-        unfinished.rename(target)
-        return f"built from {package}"
+    target: Path
+    module: str
+    package: str
+    variables: tuple[tuple[str, str], ...] = ()
+    vendor: str = ""
+    embedded: tuple[Embedded, ...] = ()
 
-    sources = (folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go")))
-    return Step(name, (target,), (*sources, package, ldflags), build)
+    @property
+    def inputs(self) -> tuple[Path | str, ...]:
+        """What it is made from: when this changes, it is to be built again."""
+        folder = MODULES / self.module
+        sources = sorted((folder / "go.mod", folder / "go.sum", *folder.rglob("*.go")))
+        return (*sources, self.package, repr(self.variables), repr(self.embedded))
+
+    @property
+    def provenance(self) -> str:
+        """Where it comes from, in a few words."""
+        return f"built from {self.vendor or self.package}"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a package of our own."""
+        return MODULES / self.module / self.package.rpartition("/")[2]
+
+
+def build(programs: Sequence[Program], log: Log) -> None:
+    """Build programs of one go.mod at once: what they share is compiled once, links overlap.
+
+    They are linked statically and stripped. Those that can be built are there even when others
+    can't; what was at their place before is gone.
+
+    Raises:
+        StepFailedError: Go is missing, a module can't be had or does not compile.
+    """
+    for program in programs:
+        program.target.unlink(missing_ok=True)
+    (module,) = {program.module for program in programs}
+    variables = sorted({pair for program in programs for pair in program.variables})
+    ldflags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in variables)])
+    overlay = {
+        str(program.folder / embedded.name): str(embedded.module.fetch(log) / embedded.path)
+        for program in programs
+        for embedded in program.embedded
+    }
+    # Built elsewhere and moved: an interrupted link never leaves half a program behind.
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=WORK) as name:
+        finished = Path(name) / "bin"
+        finished.mkdir()
+        places = Path(name) / "overlay.json"
+        places.write_text(json.dumps({"Replace": overlay}), encoding="utf-8")
+        try:
+            log.run(
+                [
+                    *("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags),
+                    *("-overlay", str(places)),
+                    *("-o", f"{finished}{os.sep}", *(program.package for program in programs)),
+                ],
+                cwd=MODULES / module,
+                env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
+            )
+        finally:
+            for program in programs:
+                executable = finished / _executable(program.package)
+                if executable.exists():
+                    program.target.parent.mkdir(parents=True, exist_ok=True)
+                    executable.rename(program.target)
+
+
+def _executable(package: str) -> str:
+    """Return the name that Go gives a package's program: its last element that is no version."""
+    return re.sub(r"/v\d+$", "", package).rpartition("/")[2]

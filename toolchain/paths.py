@@ -5,6 +5,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 VENV: Final = ROOT / ".venv"
+LOCK: Final = ROOT / "requirements-dev.txt"
+"""Every Python package of the environment, pinned."""
 WORK: Final = ROOT / ".toolchain"
 BIN: Final = WORK / "bin"
 CRDS: Final = WORK / "crds"

@@ -1,91 +1,113 @@
 """Pulumi's command line, its Python language host and the provider plugins.
 
 The vendor's are used wherever they can be had: on PATH, in the user's PULUMI_HOME or from the
-vendor's download site. Otherwise the command line and the language host are built from the
-vendor's Go modules, and the three provider plugins, which no package registry carries, are played
-by the stand-ins in `toolchain/providers/`. Each step says which of them it was.
+vendor's download site. Otherwise the command line, the language host and the provider plugin
+`kubernetes` are built from the vendor's Go modules, and `random` and `tls`, which no package
+registry carries, are played by the stand-ins in `toolchain/providers/`.
 """
 
-import importlib.util
-import json
 import os
-import platform
 import re
 import shutil
 import subprocess
-import tarfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Final
 
-from toolchain import gomodules
-from toolchain.paths import BIN, PULUMI_HOME, ROOT, VENV, WORK
-from toolchain.steps import Log, Step, StepFailedError
+from toolchain import releases
+from toolchain.downloads import NotDownloadedError, Vendors
+from toolchain.gomodules import Embedded, Module, Program
+from toolchain.log import Log
+from toolchain.paths import BIN, LOCK, PULUMI_HOME, ROOT, VENV
+from toolchain.steps import Step, ToBuild
 
 OLDEST_ENGINE: Final = (3, 220, 0)
 """The oldest engine that the project was tested with; an older one on PATH is passed over."""
-RELEASE: Final = "3.272.0"
-"""The vendor's release that is downloaded where its site can be reached: that of the SDK."""
-DOWNLOADS: Final = "https://get.pulumi.com/releases/sdk"
-BUILT_VERSION: Final = "v3.220.0"
-PROGRAMS: Final = (
-    "pulumi",
-    "pulumi-language-python",
-    "pulumi-language-python-exec",
-    "pulumi-analyzer-policy-python",
-)
-SDK: Final = gomodules.Module(
+PROGRAMS: Final = releases.PULUMI.programs
+SDK: Final = Module(
     "github.com/pulumi/pulumi/sdk/v3",
     "v3.220.0",
     "h1:TtdlW2VfvBWhFZSvaDN9lSUlSS4gGSdNWdca3RGPsBQ=",
 )
+LANGUAGE_HOST_SDK: Final = "v3.60.0"
+"""The newest version of the SDK's module that has the language host in it, and is served."""
+KUBERNETES: Final = Module(
+    "github.com/pulumi/pulumi-kubernetes/provider/v4",
+    "v4.0.0-20260115033456-f47bc2d6f199",
+    "h1:j2bphCf7c2YhnBrhwht2f3TNRRgcMImltUlAgzxr9H4=",
+)
+"""The vendor's commit of 2026-01-15, between the plugin's releases 4.24 and 4.26."""
 PROVIDERS: Final = ("kubernetes", "random", "tls")
 
-_CLI = gomodules.program(
-    "pulumi",
-    module="pulumi",
-    package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
-    variables=(("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", BUILT_VERSION),),
+_VERSION_VARIABLE: Final = f"{SDK.path}/go/common/version.Version"
+_ENGINE: Final = Program(
+    BIN / "pulumi",
+    "base",
+    "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    ((_VERSION_VARIABLE, SDK.version),),
 )
-_LANGUAGE_HOST = gomodules.program(
+_LANGUAGE_HOST: Final = Program(
+    BIN / "pulumi-language-python",
     "pulumi-language-python",
-    module="pulumi-language-python",
-    package="github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python",
+    f"{SDK.path}/python/cmd/pulumi-language-python",
+    ((_VERSION_VARIABLE, LANGUAGE_HOST_SDK),),
 )
+_HELPERS: Final = (
+    "python/cmd/pulumi-language-python-exec",
+    "python/dist/pulumi-analyzer-policy-python",
+)
+"""The language host starts Python through these; they are files of the SDK's Go module."""
 
 
-def cli() -> Step:
-    """Provide `pulumi` and its Python language host in the working folder's bin."""
-    return Step(
-        "pulumi-cli",
-        tuple(BIN / program for program in PROGRAMS),
-        (RELEASE, *_CLI.inputs, *_LANGUAGE_HOST.inputs),
-        _provide_cli,
+def cli(vendors: Vendors) -> tuple[Step, Step]:
+    """Provide `pulumi` and its Python language host in the working folder's bin, as a pair."""
+
+    def engine(log: Log) -> str | ToBuild:
+        return _linked(vendors, ("pulumi",), log)
+
+    def language_host(log: Log) -> str | ToBuild:
+        said = _linked(vendors, PROGRAMS[1:], log)
+        if isinstance(said, ToBuild):
+            module = SDK.fetch(log)
+            for helper in _HELPERS:
+                target = BIN / Path(helper).name
+                shutil.copyfile(module / helper, target)
+                target.chmod(0o755)
+        return said
+
+    return (
+        Step(
+            "pulumi",
+            (BIN / "pulumi",),
+            (*_ENGINE.inputs, repr(releases.PULUMI)),
+            engine,
+            _ENGINE,
+        ),
+        Step(
+            "pulumi-language-python",
+            tuple(BIN / name for name in PROGRAMS[1:]),
+            (*_LANGUAGE_HOST.inputs, repr(SDK), repr(releases.PULUMI)),
+            language_host,
+            _LANGUAGE_HOST,
+        ),
     )
 
 
-def _provide_cli(log: Log) -> str:
+def _linked(vendors: Vendors, names: tuple[str, ...], log: Log) -> str | ToBuild:
+    """Link programs to those on PATH, or else to the vendor's release."""
     BIN.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (BIN / name).unlink(missing_ok=True)
     if (folder := _on_path()) is not None:
-        _link(folder)
-        return f"the vendor's, found in {folder}"
-    if (folder := _download(log)) is not None:
-        _link(folder)
-        return f"the vendor's release {RELEASE}, downloaded"
-    for program in PROGRAMS:
-        (BIN / program).unlink(missing_ok=True)
-    _CLI.run(log)
-    _LANGUAGE_HOST.run(log)
-    # The language host starts Python through these; they are files of the SDK's Go module.
-    helpers = SDK.fetch(log) / "python"
-    for source in (
-        helpers / "cmd" / "pulumi-language-python-exec",
-        helpers / "dist" / "pulumi-analyzer-policy-python",
-    ):
-        shutil.copyfile(source, BIN / source.name)
-        (BIN / source.name).chmod(0o755)
-    return f"{BUILT_VERSION}, built from the vendor's Go modules"
+        said = f"found in {folder}"
+    else:
+        try:
+            folder = vendors.fetch(releases.PULUMI, log)
+        except NotDownloadedError as error:
+            return ToBuild(str(error))
+        said = f"downloaded from {releases.PULUMI.site}"
+    for name in names:
+        (BIN / name).symlink_to(folder / name)
+    return said
 
 
 def _on_path() -> Path | None:
@@ -103,57 +125,30 @@ def _on_path() -> Path | None:
     return folder if recent and all((folder / name).exists() for name in PROGRAMS) else None
 
 
-def _download(log: Log, downloads: str = DOWNLOADS) -> Path | None:
-    """Fetch the vendor's release; None (with the reason in the log) where it can't be had."""
-    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    url = f"{downloads}/pulumi-v{RELEASE}-{platform.system().lower()}-{machine}.tar.gz"
-    target = WORK / f"pulumi-{RELEASE}"
-    try:
-        with (
-            urllib.request.urlopen(url, timeout=10) as answer,  # noqa: S310 - https, or a test's
-            tarfile.open(fileobj=answer, mode="r|gz") as archive,
-        ):
-            archive.extractall(target, filter="data")
-    except (urllib.error.URLError, TimeoutError, tarfile.TarError, OSError) as error:
-        shutil.rmtree(target, ignore_errors=True)
-        with log.path.open("a", encoding="utf-8") as out:
-            out.write(f"the vendor's release can't be downloaded: {error}\n")
-        return None
-    return target / "pulumi"
-
-
-def _link(folder: Path) -> None:
-    for name in PROGRAMS:
-        link = BIN / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(folder / name)
-
-
-def plugin(name: str) -> Step:
-    """Provide the provider plugin `name` at the version that the installed SDK asks for."""
+def plugin(vendors: Vendors, name: str) -> Step:
+    """Provide the provider plugin `name` where the engine looks for the version of the SDK."""
     version = _sdk_version(name)
+    release = releases.PLUGINS[name]
     folder = PULUMI_HOME / "plugins" / f"resource-{name}-v{version}"
-    executable = folder / f"pulumi-resource-{name}"
+    executable = folder / release.name
+    program = _kubernetes(executable) if name == "kubernetes" else None
 
-    def provide(log: Log) -> str:
+    def provide(log: Log) -> str | ToBuild:
         remove(folder)
         users = Path(os.environ.get("PULUMI_HOME", Path.home() / ".pulumi"))
         installed = users / "plugins" / folder.name
         if installed.resolve() != folder and (installed / executable.name).exists():
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.symlink_to(installed)
-            return f"the official {version}, found in {installed}"
-        try:
-            log.run(
-                [str(BIN / "pulumi"), "plugin", "install", "resource", name, version],
-                env={**os.environ, "PULUMI_HOME": str(PULUMI_HOME)},
-            )
-        except StepFailedError:
-            # A refused download leaves a lock and sometimes an empty folder behind.
-            remove(folder)
-        else:
-            return f"the official {version}, downloaded"
+            return f"found in {installed}"
         folder.mkdir(parents=True)
+        try:
+            executable.symlink_to(vendors.fetch(release, log) / executable.name)
+        except NotDownloadedError as error:
+            if program is not None:
+                return ToBuild(str(error))
+        else:
+            return f"downloaded from {release.site}"
         executable.write_text(
             "#!/bin/sh\n"
             f"# Stand-in for the official {executable.name} {version}, which can't be had here.\n"
@@ -164,7 +159,23 @@ def plugin(name: str) -> Step:
         executable.chmod(0o755)
         return f"STAND-IN for the official {version}, which can't be had here"
 
-    return Step(f"pulumi-resource-{name}", (executable,), (version, str(ROOT)), provide)
+    inputs = (version, str(ROOT), repr(release), *(program.inputs if program else ()))
+    return Step(executable.name, (executable,), inputs, provide, program)
+
+
+def _kubernetes(target: Path) -> Program:
+    package = "pulumi-resource-kubernetes"
+    return Program(
+        target,
+        "base",
+        f"toolchain/base/{package}",
+        ((f"{KUBERNETES.path}/pkg/version.Version", KUBERNETES.version),),
+        KUBERNETES.path,
+        tuple(
+            Embedded(name, KUBERNETES, f"cmd/{package}/{name}")
+            for name in ("schema.json", "terraform-mapping.json")
+        ),
+    )
 
 
 def remove(folder: Path) -> None:
@@ -176,16 +187,12 @@ def remove(folder: Path) -> None:
 
 
 def _sdk_version(name: str) -> str:
-    # Found without importing the SDK, which takes longer than all the rest.
-    spec = importlib.util.find_spec(f"pulumi_{name}")
-    assert spec is not None
-    assert spec.origin is not None
-    about = Path(spec.origin).with_name("pulumi-plugin.json")
-    version = json.loads(about.read_text(encoding="utf-8"))["version"]
-    assert isinstance(version, str)
-    return version.removeprefix("v")
+    # From the lock, since the set-up runs before the SDK is installed from it.
+    found = re.search(rf"^pulumi-{name}==(\S+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None
+    return found.group(1)
 
 
-def plugins() -> tuple[Step, ...]:
+def plugins(vendors: Vendors) -> tuple[Step, ...]:
     """Provide the three provider plugins of the program."""
-    return tuple(plugin(name) for name in PROVIDERS)
+    return tuple(plugin(vendors, name) for name in PROVIDERS)

@@ -1,19 +1,35 @@
-"""Which `pulumi` is taken: the one on PATH, the vendor's release, or none of them."""
+"""Which `pulumi` and which plugins are taken: the user's, the vendor's, or ours."""
 
-import functools
-import http.server
-import io
 import os
-import platform
-import tarfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from toolchain import pulumi
-from toolchain.steps import Log
+from toolchain.downloads import NotDownloadedError, Release, Vendors
+from toolchain.log import Log
+from toolchain.steps import ToBuild
+
+
+class Refusing(Vendors):
+    """Vendors' sites that can't be reached."""
+
+    def fetch(self, *_: object) -> Path:
+        raise NotDownloadedError("no route")
+
+
+class Serving(Vendors):
+    """Vendors' sites that have everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self._has = folder
+
+    def fetch(self, release: Release, *_: object) -> Path:
+        folder = self._has / release.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for program in release.programs:
+            (folder / program).touch(mode=0o755)
+        return folder
 
 
 def install(folder: Path, version: str) -> Path:
@@ -24,15 +40,29 @@ def install(folder: Path, version: str) -> Path:
     return folder
 
 
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    return Log(tmp_path / "log")
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi, "BIN", tmp_path / "bin")
+    monkeypatch.setattr(pulumi, "PULUMI_HOME", tmp_path / "home")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "users"))
+
+
 @pytest.mark.parametrize(
     ("version", "taken"), [("3.220.0", True), ("3.300.1", True), ("3.219.9", False)]
 )
 def test_a_recent_installation_on_path_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, taken: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Log, version: str, taken: bool
 ) -> None:
     folder = install(tmp_path / "vendor", version)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    assert (pulumi._on_path() == folder) is taken
+    said = pulumi._linked(Refusing(), ("pulumi",), log)
+    assert said == (f"found in {folder}" if taken else ToBuild("no route"))
+    assert (tmp_path / "bin" / "pulumi").exists() is taken
 
 
 def test_an_incomplete_installation_is_passed_over(
@@ -44,45 +74,41 @@ def test_an_incomplete_installation_is_passed_over(
     assert pulumi._on_path() is None
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Serve a folder on 127.0.0.1 as the vendor's download site."""
-    served = tmp_path / "site"
-    served.mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(served))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", served
-        server.shutdown()
-
-
-def test_the_vendors_release_is_unpacked(
-    site: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_vendors_release_is_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Log
 ) -> None:
-    monkeypatch.setattr(pulumi, "WORK", tmp_path / "work")
-    monkeypatch.setattr(platform, "system", lambda: "Linux")
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    url, served = site
-    name = f"pulumi-v{pulumi.RELEASE}-linux-x64.tar.gz"
-    with tarfile.open(served / name, "w:gz") as archive:
-        entry = tarfile.TarInfo("pulumi/pulumi")
-        entry.size = 4
-        archive.addfile(entry, io.BytesIO(b"real"))
-    folder = pulumi._download(Log(tmp_path / "log"), url)
-    assert folder is not None
-    assert (folder / "pulumi").read_bytes() == b"real"
+    monkeypatch.setattr(pulumi, "_on_path", lambda: None)
+    said = pulumi._linked(Serving(tmp_path / "site"), pulumi.PROGRAMS, log)
+    assert said == "downloaded from get.pulumi.com"
+    assert all((tmp_path / "bin" / name).exists() for name in pulumi.PROGRAMS)
 
 
-@pytest.mark.parametrize("content", [None, b"<html>no such release</html>"])
-def test_what_is_not_a_release_is_refused(
-    site: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
-) -> None:
-    monkeypatch.setattr(pulumi, "WORK", tmp_path / "work")
-    monkeypatch.setattr(platform, "system", lambda: "Linux")
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    url, served = site
-    if content is not None:
-        (served / f"pulumi-v{pulumi.RELEASE}-linux-x64.tar.gz").write_bytes(content)
-    assert pulumi._download(Log(tmp_path / "log"), url) is None
-    assert "can't be downloaded" in (tmp_path / "log").read_text()
-    assert not (tmp_path / "work" / f"pulumi-{pulumi.RELEASE}").exists()
+def test_a_plugin_of_the_users_own_is_taken(tmp_path: Path, log: Log) -> None:
+    step = pulumi.plugin(Refusing(), "tls")
+    folder = tmp_path / "users" / "plugins" / step.makes[0].parent.name
+    folder.mkdir(parents=True)
+    (folder / "pulumi-resource-tls").touch()
+    assert step.run(log) == f"found in {folder}"
+    assert step.makes[0].exists()
+
+
+@pytest.mark.parametrize("name", pulumi.PROVIDERS)
+def test_a_plugin_of_the_vendors_is_next(tmp_path: Path, log: Log, name: str) -> None:
+    step = pulumi.plugin(Serving(tmp_path / "site"), name)
+    assert step.run(log) == "downloaded from get.pulumi.com"
+    assert step.makes[0].exists()
+
+
+def test_the_kubernetes_plugin_can_be_built_and_the_others_are_played(log: Log) -> None:
+    assert pulumi.plugin(Refusing(), "kubernetes").run(log) == ToBuild("no route")
+    for name in ("random", "tls"):
+        said = pulumi.plugin(Refusing(), name).run(log)
+        assert isinstance(said, str)
+        assert said.startswith("STAND-IN")
+
+
+@pytest.mark.parametrize("name", pulumi.PROVIDERS)
+def test_a_plugin_is_done_anew_where_there_was_another(tmp_path: Path, log: Log, name: str) -> None:
+    step = pulumi.plugin(Serving(tmp_path / "site"), name)
+    step.run(log)
+    assert step.run(log) == "downloaded from get.pulumi.com"

@@ -5,11 +5,14 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from toolchain import gomodules, kubernetes
-from toolchain.gomodules import Module
+from toolchain import kubernetes, releases
+from toolchain.downloads import Vendors
+from toolchain.gomodules import Module, Program
+from toolchain.log import Log
 from toolchain.mesh import kodata
 from toolchain.paths import BIN, WORK
-from toolchain.steps import Log, Step
+from toolchain.provided import provided
+from toolchain.steps import Step, ToBuild
 
 FILES: Final = WORK / "mesh"
 FOLDER: Final = "mesh"
@@ -28,6 +31,7 @@ KWOK: Final = BIN / "kwok"
 KNATIVE_OPERATOR: Final = BIN / "knative-operator"
 ISTIOD: Final = BIN / "pilot-discovery"
 AGENT: Final = BIN / "pilot-agent"
+ISTIOCTL: Final = BIN / "istioctl"
 
 _VENDORS: Final = {vendor.module.path: vendor.module for vendor in kubernetes.VENDORS}
 ISTIO_MODULE: Final = _VENDORS["istio.io/istio"]
@@ -35,6 +39,8 @@ OPERATOR_MODULE: Final = _VENDORS["knative.dev/operator"]
 KWOK_MODULE: Final = Module(
     "sigs.k8s.io/kwok", "v0.8.0", "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ="
 )
+_KWOK_VERSION: Final = ((f"{KWOK_MODULE.path}/pkg/consts.Version", KWOK_MODULE.version),)
+_ISTIO_VERSION: Final = (("istio.io/istio/pkg/version.buildVersion", ISTIO_MODULE.version),)
 _STAGES: Final = ("node/fast", "node/heartbeat", "pod/fast")
 
 
@@ -46,22 +52,41 @@ def envoy() -> Path:
     return Path(spec.origin).parent / "_bin" / "envoy"
 
 
-def steps() -> tuple[Step, ...]:
-    """List what the mesh needs on top of the local cluster, in the order of its making."""
+def steps(vendors: Vendors) -> tuple[Step, ...]:
+    """List what the mesh needs on top of the local cluster."""
     return (
-        kubernetes.program("kube-scheduler"),
-        gomodules.program("kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
-        gomodules.program(
-            "knative-operator",
-            module="knative-operator",
-            package="toolchain/knative-operator",
+        kubernetes.program(vendors, SCHEDULER.name),
+        provided(
+            vendors,
+            releases.KWOK,
+            Program(KWOK, "kwok", "sigs.k8s.io/kwok/cmd/kwok", _KWOK_VERSION),
         ),
         *(
-            gomodules.program(name, module="istio", package=f"istio.io/istio/pilot/cmd/{name}")
-            for name in ("pilot-discovery", "pilot-agent")
+            Step(program.target.name, (program.target,), program.inputs, _unpublished, program)
+            for program in (
+                Program(
+                    KNATIVE_OPERATOR,
+                    "knative-operator",
+                    "toolchain/knative-operator",
+                    vendor=OPERATOR_MODULE.path,
+                ),
+                Program(ISTIOD, "istio", f"istio.io/istio/pilot/cmd/{ISTIOD.name}", _ISTIO_VERSION),
+                Program(AGENT, "istio", f"istio.io/istio/pilot/cmd/{AGENT.name}", _ISTIO_VERSION),
+            )
         ),
         files(),
     )
+
+
+def istioctl(vendors: Vendors) -> Step:
+    """Provide the command that `bench` measures the rules beside."""
+    package = "istio.io/istio/istioctl/cmd/istioctl"
+    program = Program(ISTIOCTL, "istio", package, _ISTIO_VERSION)
+    return provided(vendors, releases.ISTIOCTL, program)
+
+
+def _unpublished(_log: Log) -> ToBuild:
+    return ToBuild("its vendor publishes images only")
 
 
 def files() -> Step:

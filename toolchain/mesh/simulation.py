@@ -51,9 +51,7 @@ class Simulation:
                     *(f"--config={stage}" for stage in sorted(programs.STAGES.glob("*.yaml"))),
                 ],
                 self._folder / "kwok.log",
-                # This etcd has no streamed lists: without the switch KWOK tries one again and
-                # again, ever more seldom, and sees new pods half a minute late.
-                env={"HOME": str(self._folder), "KUBE_FEATURE_WatchListClient": "false"},
+                env={"HOME": str(self._folder)},
             ),
         ]
 

@@ -79,16 +79,15 @@ class Controller:
         while True:
             # A kind that is not served (yet), or an API server that is away.
             with suppress(*_NO_ANSWER):
-                # "0": from any state on. A watch that names none asks for the newest one, which
-                # this API server can't learn from an etcd as old as ours.
-                for _ in watch.Watch().stream(source, resource_version="0"):
+                for _ in watch.Watch().stream(source):
                     self._changed.set()
             time.sleep(_PAUSE)
 
     def _look(self) -> float | None:
         """Bring every status up to date; return the seconds until there is something to do."""
-        told = self._orders()
         world = self._world()
+        # Read last: an order that was given before a resource was made holds for it.
+        told = self._orders()
         if "ServiceMeshMemberRoll" in self._kinds:
             self._label_members(world)
         waits = [

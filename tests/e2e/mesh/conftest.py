@@ -11,6 +11,7 @@ from harness import make_stack
 from mesh.installation import Installation, Manifest
 from settings import parse
 from toolchain.cluster import APPS_DOMAIN, Cluster
+from toolchain.downloads import Vendors
 from toolchain.mesh.local import LocalMesh
 from toolchain.mesh.programs import steps
 
@@ -22,7 +23,7 @@ def install(
 
     The page's Knative Service is the stack's own.
     """
-    undone = [step.name for step in steps() if step.outcome() is None]
+    undone = [step.name for step in steps(Vendors()) if step.outcome() is None]
     if undone:
         pytest.fail(f"not set up: {', '.join(undone)}. Run `make setup` (or `make test`)")
     with Cluster(folder / "cluster") as cluster, LocalMesh(cluster) as mesh:

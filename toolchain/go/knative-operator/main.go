@@ -1,10 +1,15 @@
 // The Knative operator: its own controllers, without the servers that its own main starts.
 //
 // Those (probes, profiling) listen on every address of the machine and can't be told not to; and
-// with one process there is nobody to elect a leader from.
+// with one process there is nobody to elect a leader from. With --version it tells which operator
+// it is.
 package main
 
 import (
+	"fmt"
+	"os"
+	"runtime/debug"
+
 	"knative.dev/operator/pkg/reconciler/knativeeventing"
 	"knative.dev/operator/pkg/reconciler/knativeserving"
 	"knative.dev/pkg/controller"
@@ -15,6 +20,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "--version" {
+		fmt.Println(version())
+		return
+	}
 	config := injection.ParseAndGetRESTConfigOrDie()
 	ctx, startInformers := injection.EnableInjectionOrDie(signals.NewContext(), config)
 	logger := logging.FromContext(ctx)
@@ -30,4 +39,14 @@ func main() {
 	if err := controller.StartAll(ctx, controllers...); err != nil {
 		logger.Fatalw("A controller failed", "error", err)
 	}
+}
+
+func version() string {
+	build, _ := debug.ReadBuildInfo()
+	for _, module := range build.Deps {
+		if module.Path == "knative.dev/operator" {
+			return module.Version
+		}
+	}
+	return "unknown"
 }
