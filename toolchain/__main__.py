@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console(soft_wrap=True)
+_CA_CERTIFICATE: Final = str(dev.CA_CERTIFICATE.relative_to(ROOT))
 
 
 @contextmanager
@@ -126,8 +128,7 @@ def mesh() -> None:
         console.print("local cluster with the mesh: starting ...")
         running = daemon.start(mesh=True)
     assert running.router is not None
-    certificate = str(dev.CA_CERTIFICATE.relative_to(ROOT))
-    pages = page.pages(CLUSTER / "kubeconfig", certificate, running.router)
+    pages = page.pages(CLUSTER / "kubeconfig", _CA_CERTIFICATE, running.router)
     if not pages:
         console.print("The mesh runs. There is no Knative Service to ask.")
     for asked in pages:
@@ -155,9 +156,8 @@ def verify() -> None:
                 "the stack has no service to ask. Set serverless-mesh:verificationImage in "
                 f"{dev.SETTINGS.name}, then: make up"
             )
-    dev.CA_CERTIFICATE.write_text(outputs["caCertificatePem"], encoding="utf-8")
-    certificate = str(dev.CA_CERTIFICATE.relative_to(ROOT))
-    command = page.verification(outputs["verificationUrl"], certificate, running.router)
+    dev.keep_ca_certificate(outputs)
+    command = page.verification(outputs["verificationUrl"], _CA_CERTIFICATE, running.router)
     console.print(f"$ {shlex.join(command)}", highlight=False)
     raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
 
@@ -180,7 +180,7 @@ def env() -> None:
 
 def _summary() -> None:
     outputs = dev.outputs()
-    dev.CA_CERTIFICATE.write_text(outputs["caCertificatePem"], encoding="utf-8")
+    dev.keep_ca_certificate(outputs)
     made = [resource for resource in dev.resources() if not resource["type"].startswith("pulumi:")]
     objects = sorted(
         (resource["type"].split(":")[-1], resource["id"])
@@ -195,9 +195,8 @@ def _summary() -> None:
         console.print(
             f"\nPlayed by stand-ins: {', '.join(stand_ins)} and the operators.", highlight=False
         )
-    relative = dev.CA_CERTIFICATE.relative_to(ROOT)
     console.print(
-        f"\nThe CA certificate: {relative}"
+        f"\nThe CA certificate: {_CA_CERTIFICATE}"
         "\nNext: `make preview` after a change of Pulumi.dev.yaml, `make down` to take it all away,"
         "\n      `make mesh`, then `make verify`, to send a request through it,"
         '\n      eval "$(make -s env)" to use pulumi and kubectl by hand.',

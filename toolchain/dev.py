@@ -87,6 +87,11 @@ def outputs() -> dict[str, Any]:
     return dict(json.loads(captured("stack", "output", "--json")))
 
 
+def keep_ca_certificate(outputs: dict[str, Any]) -> None:
+    """Write the CA certificate of the stack's outputs where the commands look for it."""
+    CA_CERTIFICATE.write_text(outputs["caCertificatePem"], encoding="utf-8")
+
+
 def resources() -> list[dict[str, Any]]:
     """Return the resources in the stack's state."""
     exported = json.loads(captured("stack", "export"))

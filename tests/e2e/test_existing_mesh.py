@@ -10,11 +10,10 @@ from kubernetes.dynamic import DynamicClient
 
 from harness import PulumiStack, make_stack, playing_operators
 from toolchain.cluster import Cluster
-from toolchain.paths import ROOT
+from toolchain.dev import PACK
 
 pytestmark = pytest.mark.e2e
 
-PACK = ("--policy-pack", str(ROOT / "policy"))
 MESH: dict[str, Any] = {
     "apiVersion": "maistra.io/v2",
     "kind": "ServiceMeshControlPlane",

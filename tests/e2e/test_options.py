@@ -11,11 +11,11 @@ from kubernetes.dynamic import DynamicClient
 
 from harness import PulumiStack, make_stack, playing_operators
 from toolchain.cluster import Cluster
+from toolchain.dev import PACK
 from toolchain.paths import ROOT
 
 pytestmark = pytest.mark.e2e
 
-PACK = ("--policy-pack", str(ROOT / "policy"))
 UID = "networking.internal.knative.dev/certificate-uid"
 NO_POLICIES = "serverless.openshift.io/disable-istio-net-policies-generation"
 

@@ -22,7 +22,7 @@ from policy.pack import GATE, OBSERVED
 from policy.world import ref_of
 from tests.policy.integration import BROKEN, broken, documented
 from toolchain.cluster import Cluster
-from toolchain.paths import ROOT
+from toolchain.dev import PACK
 
 pytestmark = pytest.mark.e2e
 
@@ -43,7 +43,6 @@ for body in json.load(open("objects.json")):
         )
     ]
 """
-PACK = ("--policy-pack", str(ROOT / "policy"))
 
 
 @dataclass(frozen=True)

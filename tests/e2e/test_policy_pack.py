@@ -12,11 +12,10 @@ from kubernetes import client
 from harness import PulumiStack, StackFactory, make_stack, playing_operators
 from policy.pack import GATE, OBSERVED, UNDETERMINED
 from toolchain.cluster import Cluster
-from toolchain.paths import ROOT
+from toolchain.dev import PACK
 
 pytestmark = pytest.mark.e2e
 
-PACK = ("--policy-pack", str(ROOT / "policy"))
 CONFLICT = "no-conflicting-wildcard-gateway"
 FOREIGN: dict[str, Any] = {
     "apiVersion": "networking.istio.io/v1beta1",

@@ -17,10 +17,8 @@ from toolchain.mesh.local import LocalMesh
 from toolchain.mesh.objects import MANAGER
 from toolchain.mesh.router import Address
 from toolchain.mesh.service_mesh_operator import Mesh
-from toolchain.paths import ROOT
 
 Manifest = dict[str, Any]
-PACK = ("--policy-pack", str(ROOT / "policy"))
 GREETING = "Hello Openshift!\n"
 WITHIN = 60.0
 """Seconds until a change must have reached traffic; it takes one or two."""
@@ -139,16 +137,18 @@ class Installation:
 
     def manager(self, manifest: Manifest) -> str:
         """Return who applied an object, at the first look at it; ourselves when nobody did."""
-        metadata = manifest["metadata"]
-        key = manifest["kind"], metadata["name"]
+        key = manifest["kind"], manifest["metadata"]["name"]
         if key not in self._managers:
-            found = self.mesh.objects.find(
-                manifest["apiVersion"], manifest["kind"], metadata["name"], metadata["namespace"]
-            )
+            found = self.find(manifest)
             entries = found["metadata"]["managedFields"] if found else []
             appliers = [item["manager"] for item in entries if item["operation"] == "Apply"]
             self._managers[key] = appliers[0] if appliers else MANAGER
         return self._managers[key]
+
+    def find(self, manifest: Manifest) -> Manifest | None:
+        """Return the live object of a manifest, if there is one."""
+        names = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+        return self.mesh.objects.find(manifest["apiVersion"], manifest["kind"], *names)
 
     def until(self, reached: Callable[[], bool], what: str) -> None:
         """Reconcile until the condition is reached."""

@@ -13,8 +13,9 @@ import pytest
 
 from harness import PulumiStack, make_stack
 from mesh.conftest import Keep
-from mesh.installation import PACK, REFUSED_BY_US, Answer, Installation, Manifest
+from mesh.installation import REFUSED_BY_US, Answer, Installation, Manifest
 from mesh.issuer import Issuer
+from toolchain.dev import PACK
 from toolchain.paths import ROOT, VENV
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
@@ -40,13 +41,21 @@ def foreign_gateway(host: str = "*") -> Manifest:
     }
 
 
+@pytest.fixture
+def other(installation: Installation, tmp_path: Path) -> Iterator[Issuer]:
+    """Return the other team's authority; its certificate is in the secret of their Gateway."""
+    issuer = Issuer(tmp_path, "shop")
+    _, data = issuer.issue(f"*.{installation.domain}")
+    secret = installation.secret("shop-certs", data)
+    yield issuer
+    installation.mesh.objects.delete(secret)
+    installation.until(installation.answers, "the page's curl answers again")
+
+
 def test_the_older_gateway_takes_the_hosts_of_ours(
-    installation: Installation, keep: Keep, tmp_path: Path
+    installation: Installation, other: Issuer, keep: Keep
 ) -> None:
     objects = installation.mesh.objects
-    shop = Issuer(tmp_path, "shop")
-    _, data = shop.issue(f"*.{installation.domain}")
-    secret = installation.secret("shop-certs", data)
     ours = keep(
         "networking.istio.io/v1alpha3", "Gateway", "knative-ingress-gateway", "knative-serving"
     )
@@ -54,55 +63,48 @@ def test_the_older_gateway_takes_the_hosts_of_ours(
     try:
         objects.delete(ours)
         installation.apply(foreign)
-        installation.until(
-            lambda: installation.curl(root=shop.root).code == 0, "the foreign gateway serves"
-        )
+        until_it_serves(installation, other)
         # Ages are whole seconds, and among Gateways of one age the name decides.
         installation.until(lambda: older_than_now(installation, foreign), "a second is over")
         installation.apply(ours)
         # Istio lets the older one have the hosts: ours is there and serves nobody.
-        assert_taken(installation, shop)
+        assert_taken(installation, other)
     finally:
         objects.delete(foreign)
-        objects.delete(secret)
-    installation.until(installation.answers, "the page's curl answers again")
+
+
+def until_it_serves(installation: Installation, other: Issuer) -> None:
+    installation.until(
+        lambda: installation.curl(root=other.root).code == 0, "the foreign gateway serves"
+    )
 
 
 def older_than_now(installation: Installation, manifest: Manifest) -> bool:
     """Tell whether whatever is created from now on is younger than an object."""
-    names = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
-    found = installation.mesh.objects.find(manifest["apiVersion"], manifest["kind"], *names)
+    found = installation.find(manifest)
     assert found is not None
     created = datetime.fromisoformat(found["metadata"]["creationTimestamp"])
     return datetime.now(UTC) - created >= timedelta(seconds=1)
 
 
 def test_a_narrower_wildcard_takes_the_hosts_of_ours(
-    installation: Installation, tmp_path: Path
+    installation: Installation, other: Issuer
 ) -> None:
-    objects = installation.mesh.objects
-    shop = Issuer(tmp_path, "shop")
-    _, data = shop.issue(f"*.{installation.domain}")
-    secret = installation.secret("shop-certs", data)
     foreign = foreign_gateway(f"*.{installation.domain}")
     try:
         installation.apply(foreign)
-        installation.until(
-            lambda: installation.curl(root=shop.root).code == 0, "the foreign gateway serves"
-        )
-        assert_taken(installation, shop)
+        until_it_serves(installation, other)
+        assert_taken(installation, other)
         assert f"ERROR {CONFLICT}: Gateway default/shop\n" in check(installation).stdout
     finally:
-        objects.delete(foreign)
-        objects.delete(secret)
-    installation.until(installation.answers, "the page's curl answers again")
+        installation.mesh.objects.delete(foreign)
 
 
-def assert_taken(installation: Installation, shop: Issuer) -> None:
+def assert_taken(installation: Installation, other: Issuer) -> None:
     """See that the page's curl meets the other team's certificate, and no service behind it."""
     assert installation.curl().code == REFUSED_BY_US
     options = ("--output", "/dev/null", "--write-out", "%{http_code}")
-    assert installation.curl(root=shop.root, options=options) == Answer(0, "404", "")
+    assert installation.curl(root=other.root, options=options) == Answer(0, "404", "")
 
 
 @pytest.fixture
@@ -129,9 +131,7 @@ def test_the_pack_stops_it_before_it_is_written(
     assert f"[mandatory] [severity: high]  {CONFLICT}" in said
     assert "Gateway default/shop spec.servers[0].hosts[0]" in said
     assert not [each for each in shop.resources() if "Gateway" in each["type"]]
-    manifest = foreign_gateway()
-    names = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
-    assert not installation.mesh.objects.find(manifest["apiVersion"], manifest["kind"], *names)
+    assert not installation.find(foreign_gateway())
     assert installation.answers()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from components.knative import NO_NETWORK_POLICIES
 from mesh.conftest import Keep
-from mesh.installation import PACK, Installation
+from mesh.installation import Installation
 from mesh.knative import (
     CUSTOM_RESOURCES,
     NET_ISTIO,
@@ -16,6 +16,7 @@ from mesh.knative import (
     deployment,
     secret_filtering,
 )
+from toolchain.dev import PACK
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
 SETTINGS = {"metrics": True, "secretFiltering": False, "manageNetworkPolicy": False}
