@@ -6,24 +6,33 @@ the components never ask the cluster.
 
 import base64
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import urllib3
-import yaml
-from kubernetes import client, config
+
+from policy.api import Api, RefusedError
+from policy.kubeconfig import AT_ONCE, KubeconfigError
+from policy.model import Ref
 
 MADE_BY: Final = "serverless-mesh/made-by"
 """Annotation of a namespace that a stack made: `organization/project/stack`."""
 MEMBER_OF: Final = "maistra.io/member-of"
 """Label that the Service Mesh operator gives a member's namespace: the namespace of its mesh."""
 _BY_A_STACK: Final = "pulumi.com/patchForce"
-_SERVING: Final = ("knative-serving", "knative-serving")
-_TIMEOUT: Final = (5, 30)
-"""Seconds to connect and to answer."""
+_SERVING: Final = (
+    "operator.knative.dev/v1beta1",
+    "KnativeServing",
+    "knative-serving",
+    "knative-serving",
+)
+_INGRESS: Final = ("config.openshift.io/v1", "Ingress", "", "cluster")
+_ALWAYS_THERE: Final = "kube-system"
+"""A namespace that lives as long as its cluster: its uid tells clusters apart."""
+_ANSWER_WITHIN: Final = 30.0
+"""Seconds."""
 
 
 class ClusterError(Exception):
@@ -62,6 +71,7 @@ class Observed:
     `control_plane` is the one in the mesh's namespace, which can hold one only. `serving` tells
     whether KnativeServing is there. `missing` are the kinds that are needed and not served.
     `certificate` are the certificate and the key of an existing wildcard secret, in PEM.
+    `identity` tells the cluster from others, whatever its address is.
     """
 
     namespaces: Mapping[str, Namespace] = field(default_factory=dict)
@@ -70,6 +80,7 @@ class Observed:
     serving: bool = False
     missing: tuple[str, ...] = ()
     certificate: tuple[str, str] | None = field(default=None, repr=False)
+    identity: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,29 +95,65 @@ class Question:
     wildcard_secret: str | None = None
 
 
-def observe(kubeconfig: str | None, context: str | None, question: Question) -> Observed:
-    """Read the cluster; `kubeconfig` is a path, a file's content or None for the user's own.
+class Cluster:
+    """The cluster that the stack's Kubernetes provider writes to."""
 
-    Raises:
-        ClusterError: the kubeconfig can't be used, the cluster does not answer or forbids it.
-    """
-    with _reported(), _api(kubeconfig, context) as api:
-        objects = _Objects(api)
-        return Observed(
-            _namespaces(api),
-            _apps_domain(objects),
-            _control_plane(objects, question.mesh_namespace),
-            objects.get("operator.knative.dev/v1beta1", "knativeservings", *_SERVING) is not None,
-            tuple(kind for kind in question.kinds if not objects.serves(kind)),
-            _certificate(api, question.mesh_namespace, question.wildcard_secret),
-        )
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    @classmethod
+    def connect(cls, kubeconfig: str | None, context: str | None) -> Self:
+        """Connect; `kubeconfig` is a path, a file's content or None for the user's own.
+
+        Raises:
+            ClusterError: the kubeconfig can't be used.
+        """
+        with _reported():
+            return cls(Api.of(kubeconfig, context, _ANSWER_WITHIN))
+
+    def observe(self, question: Question) -> Observed:
+        """Read what the question asks for, all of it side by side.
+
+        Raises:
+            ClusterError: the cluster does not answer or forbids it.
+        """
+        api, mesh = self._api, question.mesh_namespace
+        secret = question.wildcard_secret
+        versions = {kind.partition(" ")[0] for kind in question.kinds}
+        with _reported(), ThreadPoolExecutor(AT_ONCE) as pool:
+            listed = pool.submit(api.get, "/api/v1/namespaces")
+            domain = pool.submit(api.object, *_INGRESS)
+            planes = pool.submit(
+                api.find, f"/apis/maistra.io/v2/namespaces/{mesh}/servicemeshcontrolplanes"
+            )
+            serving = pool.submit(api.object, *_SERVING)
+            wildcard = pool.submit(api.object, "v1", "Secret", mesh, secret) if secret else None
+            served = dict(zip(versions, pool.map(api.kinds, versions), strict=True))
+            namespaces = {item["metadata"]["name"]: item for item in listed.result()["items"]}
+            return Observed(
+                {name: _namespace(item) for name, item in namespaces.items()},
+                _apps_domain(domain.result() or {}),
+                _control_plane(planes.result() or {"items": []}),
+                serving.result() is not None,
+                tuple(kind for kind in question.kinds if not _is_served(kind, served)),
+                _certificate(wildcard.result()) if wildcard else None,
+                namespaces.get(_ALWAYS_THERE, {}).get("metadata", {}).get("uid"),
+            )
+
+    def find(self, ref: Ref) -> dict[str, Any] | None:
+        """Return an object as it is now, None where there is none or the cluster does not say."""
+        try:
+            return self._api.object(ref.api_version, ref.kind.name, ref.namespace, ref.name)
+        except (urllib3.exceptions.HTTPError, RefusedError):
+            # Whoever writes it next is told why, with the object's name.
+            return None
 
 
 @contextlib.contextmanager
 def _reported() -> Iterator[None]:
     try:
         yield
-    except (config.ConfigException, yaml.YAMLError, OSError) as error:
+    except KubeconfigError as error:
         raise ClusterError(
             f"the kubeconfig can't be used: {error}. Set kubernetes:kubeconfig (and "
             "kubernetes:context) in the stack file, or KUBECONFIG"
@@ -116,95 +163,35 @@ def _reported() -> Iterator[None]:
             f"the cluster does not answer: {error}. See that kubernetes:kubeconfig and "
             "kubernetes:context mean the right one, and run it again when it answers"
         ) from None
-    except client.ApiException as error:
+    except RefusedError as error:
         raise ClusterError(
-            f"the cluster answers {error.status} {error.reason}; the kubeconfig's user needs the "
-            "role of deploy/rbac.yaml"
+            f"the cluster answers {error.status}: {error}; the kubeconfig's user needs the role of "
+            "deploy/rbac.yaml"
         ) from None
 
 
-@contextlib.contextmanager
-def _api(kubeconfig: str | None, context: str | None) -> Iterator[client.ApiClient]:
-    settings = client.Configuration()
-    settings.retries = urllib3.Retry(1)
-    try:
-        if kubeconfig is None or _is_path(kubeconfig):
-            path = None if kubeconfig is None else str(Path(kubeconfig).expanduser())
-            config.load_kube_config(path, context, settings)
-        else:
-            config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), context, settings)
-    except (TypeError, AttributeError) as error:
-        # The client takes the shape of a kubeconfig for granted.
-        raise config.ConfigException(f"it has not the shape of one: {error}") from None
-    with client.ApiClient(settings) as api:
-        yield api
+def _namespace(item: dict[str, Any]) -> Namespace:
+    about = item["metadata"]
+    return Namespace(
+        about.get("annotations", {}).get(MADE_BY),
+        "deletionTimestamp" in about,
+        about.get("labels", {}).get(MEMBER_OF),
+    )
 
 
-def _is_path(kubeconfig: str) -> bool:
-    return "\n" not in kubeconfig and not kubeconfig.lstrip().startswith("{")
+def _is_served(kind: str, served: Mapping[str, Mapping[str, object]]) -> bool:
+    """Tell whether a kind, as in `group/version Kind`, is among those that are served."""
+    version, _, name = kind.partition(" ")
+    return name in served[version]
 
 
-def _namespaces(api: client.ApiClient) -> dict[str, Namespace]:
-    listed = client.CoreV1Api(api).list_namespace(_request_timeout=_TIMEOUT)
-    return {
-        item.metadata.name: Namespace(
-            (item.metadata.annotations or {}).get(MADE_BY),
-            item.metadata.deletion_timestamp is not None,
-            (item.metadata.labels or {}).get(MEMBER_OF),
-        )
-        for item in listed.items
-        if item.metadata is not None and item.metadata.name is not None
-    }
-
-
-class _Objects:
-    """Reads objects by their path; the kinds are not this program's, so they may not be served."""
-
-    def __init__(self, api: client.ApiClient) -> None:
-        self._api = api
-        self._served: dict[str, set[str]] = {}
-
-    def get(self, version: str, plural: str, namespace: str, name: str = "") -> Any:
-        """Return an object (or a list, without a name) as plain data, None where there is none."""
-        place = f"namespaces/{namespace}/" if namespace else ""
-        return self._read(f"/apis/{version}/{place}{plural}" + (f"/{name}" if name else ""))
-
-    def serves(self, kind: str) -> bool:
-        """Tell whether the cluster serves a kind, as in `group/version Kind`."""
-        version, _, name = kind.partition(" ")
-        if version not in self._served:
-            found = self._read(f"/apis/{version}") or {"resources": []}
-            self._served[version] = {item["kind"] for item in found["resources"]}
-        return name in self._served[version]
-
-    def _read(self, path: str) -> Any:
-        try:
-            arguments = self._api.param_serialize(
-                "GET",
-                path,
-                header_params={"Accept": "application/json"},
-                auth_settings=["BearerToken"],
-            )
-            answer = self._api.call_api(*arguments, _request_timeout=_TIMEOUT)
-            body = answer.read()
-            if answer.status == 404:
-                return None
-            if answer.status >= 400:
-                raise client.ApiException(status=answer.status, reason=f"{answer.reason}: {path}")
-            return json.loads(body)
-        except ValueError as error:
-            raise ClusterError(f"the cluster's answer to {path} is no JSON: {error}") from None
-
-
-def _apps_domain(objects: _Objects) -> str | None:
-    found = objects.get("config.openshift.io/v1", "ingresses", "", "cluster") or {}
+def _apps_domain(found: dict[str, Any]) -> str | None:
     domain = found.get("spec", {}).get("domain")
     return domain if isinstance(domain, str) else None
 
 
-def _control_plane(objects: _Objects, namespace: str) -> ControlPlane | None:
-    found = objects.get("maistra.io/v2", "servicemeshcontrolplanes", namespace)
-    for item in (found or {"items": []})["items"]:
+def _control_plane(found: dict[str, Any]) -> ControlPlane | None:
+    for item in found["items"]:
         inbound: Any = item.get("spec", {})
         for key in ("proxy", "networking", "trafficControl", "inbound"):
             inbound = inbound.get(key) or {}
@@ -217,17 +204,9 @@ def _control_plane(objects: _Objects, namespace: str) -> ControlPlane | None:
     return None
 
 
-def _certificate(api: client.ApiClient, namespace: str, name: str | None) -> tuple[str, str] | None:
-    if name is None:
+def _certificate(found: dict[str, Any] | None) -> tuple[str, str] | None:
+    if found is None:
         return None
-    try:
-        found: Any = client.CoreV1Api(api).read_namespaced_secret(
-            name, namespace, _request_timeout=_TIMEOUT
-        )
-    except client.ApiException as error:
-        if error.status == 404:
-            return None
-        raise
-    data = found.data or {}
-    parts = [base64.b64decode(data.get(key, "")) for key in ("tls.crt", "tls.key")]
-    return parts[0].decode("utf-8", "replace"), parts[1].decode("utf-8", "replace")
+    data = found.get("data", {})
+    certificate, key = (base64.b64decode(data.get(entry, "")) for entry in ("tls.crt", "tls.key"))
+    return certificate.decode("utf-8", "replace"), key.decode("utf-8", "replace")

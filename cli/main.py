@@ -23,8 +23,8 @@ from policy.model import Judgement, Rule, Violation, judge
 from policy.rules import RULES
 from policy.world import World
 
-# What takes long to import and few commands need (the models of the settings, Kubernetes' client)
-# is imported where it is needed: `check` of files takes half the time.
+# What takes long to import and few commands need, as the models of the settings, is imported where
+# it is needed: `check` of files takes less time.
 if TYPE_CHECKING:
     from policy.observe import Observation
 

@@ -4,22 +4,21 @@ Lists are read in pages. A kind that may not be read, or that the cluster does n
 and stops nothing else.
 """
 
-import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import urllib3
-import yaml
-from kubernetes import client, config
 
+from policy.api import Api, RefusedError, base
+from policy.kubeconfig import AT_ONCE, KubeconfigError
 from policy.model import Kind
 from policy.world import Given
 
 PAGE: Final = 500
-_ANSWER_WITHIN: Final = (5, 60)
-"""Seconds to connect and to answer."""
+_ANSWER_WITHIN: Final = 60.0
+"""Seconds."""
 
 
 class ObserveError(Exception):
@@ -45,67 +44,60 @@ def observe(
     Raises:
         ObserveError: the kubeconfig can't be used or the cluster does not answer.
     """
-    found: list[Given] = []
-    unread: dict[Kind, str] = {}
     try:
-        with _api(kubeconfig, context) as api:
-            served = _Served(api)
-            for kind in sorted(set(kinds)):
-                if (path := served.path(kind)) is None:
-                    continue
-                try:
-                    found.extend(Given(item) for item in _pages(api, path))
-                except _RefusedError as error:
-                    unread[kind] = f"{kind} can't be listed: {error}"
-    except (config.ConfigException, yaml.YAMLError, OSError) as error:
+        api = Api.of(kubeconfig, context, _ANSWER_WITHIN)
+        versions = _versions(api)
+        wanted = sorted(set(kinds))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            read = list(
+                pool.map(lambda kind: _read(api, versions.get(kind.group, ()), kind), wanted)
+            )
+    except KubeconfigError as error:
         raise ObserveError(f"the kubeconfig can't be used: {error}") from None
     except urllib3.exceptions.HTTPError as error:
         raise ObserveError(f"the cluster does not answer: {error}") from None
-    except _RefusedError as error:
+    except RefusedError as error:
         raise ObserveError(f"the cluster refuses: {error}") from None
-    return Observation(tuple(found), unread)
+    return Observation(
+        tuple(found for objects, _ in read for found in objects),
+        {kind: refusal for kind, (_, refusal) in zip(wanted, read, strict=True) if refusal},
+    )
 
 
-class _RefusedError(Exception):
-    """The API server answered with an error."""
+def _read(api: Api, versions: Iterable[str], kind: Kind) -> tuple[list[Given], str]:
+    """Return the kind's objects, or why there are none of them."""
+    path = _path(api, versions, kind)
+    if path is None:
+        return [], ""
+    try:
+        return [Given(item) for item in _pages(api, path)], ""
+    except RefusedError as error:
+        return [], f"{kind} can't be listed: {error}"
 
 
-class _Served:
-    """Which kinds the API server serves, and where; asked once a version of a group."""
-
-    def __init__(self, api: client.ApiClient) -> None:
-        self._api = api
-        self._bases = {group["name"]: _bases(group) for group in _get(api, "/apis")["groups"]}
-        self._bases[""] = ["/api/v1"]
-        self._plurals: dict[str, dict[str, str]] = {}
-
-    def path(self, kind: Kind) -> str | None:
-        """Return the path of the kind's list, in the preferred version that has it, or None."""
-        for base in self._bases.get(kind.group, ()):
-            if plural := self._named(base).get(kind.name):
-                return f"{base}/{plural}"
-        return None
-
-    def _named(self, base: str) -> dict[str, str]:
-        if base not in self._plurals:
-            self._plurals[base] = {
-                item["kind"]: item["name"]
-                for item in _get(self._api, base)["resources"]
-                if "/" not in item["name"]
-            }
-        return self._plurals[base]
+def _versions(api: Api) -> dict[str, list[str]]:
+    """Return the served versions of every group, the preferred first: not every one has all."""
+    groups = {
+        group["name"]: [
+            version["groupVersion"] for version in (group["preferredVersion"], *group["versions"])
+        ]
+        for group in api.get("/apis")["groups"]
+    }
+    return {"": ["v1"]} | {name: list(dict.fromkeys(found)) for name, found in groups.items()}
 
 
-def _bases(group: dict[str, Any]) -> list[str]:
-    """Return the paths of a group's versions, the preferred one first: not every one has all."""
-    versions = [group["preferredVersion"], *group["versions"]]
-    return list(dict.fromkeys(f"/apis/{version['groupVersion']}" for version in versions))
+def _path(api: Api, versions: Iterable[str], kind: Kind) -> str | None:
+    """Return the path of the kind's list in the first of the versions that has it, or None."""
+    for version in versions:
+        if served := api.kinds(version).get(kind.name):
+            return f"{base(version)}/{served.plural}"
+    return None
 
 
-def _pages(api: client.ApiClient, path: str) -> Iterator[dict[str, Any]]:
+def _pages(api: Api, path: str) -> Iterator[dict[str, Any]]:
     query = [("limit", str(PAGE))]
     while True:
-        page = _get(api, path, query)
+        page = api.get(path, query)
         about = {"apiVersion": page["apiVersion"], "kind": page["kind"].removesuffix("List")}
         for item in page["items"]:
             yield {**about, **item}
@@ -113,41 +105,3 @@ def _pages(api: client.ApiClient, path: str) -> Iterator[dict[str, Any]]:
         if not following:
             return
         query = [("limit", str(PAGE)), ("continue", following)]
-
-
-def _get(api: client.ApiClient, path: str, query: Any = ()) -> dict[str, Any]:
-    arguments = api.param_serialize(
-        "GET",
-        path,
-        query_params=list(query),
-        header_params={"Accept": "application/json"},
-        auth_settings=["BearerToken"],
-    )
-    answer = api.call_api(*arguments, _request_timeout=_ANSWER_WITHIN)
-    text = answer.read()
-    if answer.status >= 400:
-        try:
-            message = json.loads(text)["message"]
-        except (ValueError, KeyError):
-            message = f"status {answer.status}"
-        raise _RefusedError(message)
-    parsed = json.loads(text)
-    assert isinstance(parsed, dict)
-    return parsed
-
-
-def _api(kubeconfig: str | None, context: str | None) -> client.ApiClient:
-    settings = client.Configuration()
-    settings.retries = urllib3.Retry(1)
-    try:
-        if kubeconfig is None or (
-            "\n" not in kubeconfig and not kubeconfig.lstrip().startswith("{")
-        ):
-            path = None if kubeconfig is None else str(Path(kubeconfig).expanduser())
-            config.load_kube_config(path, context, settings)
-        else:
-            config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), context, settings)
-    except (TypeError, AttributeError) as error:
-        # The client takes the shape of a kubeconfig for granted.
-        raise config.ConfigException(f"it has not the shape of one: {error}") from None
-    return client.ApiClient(settings)

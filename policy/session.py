@@ -14,6 +14,7 @@ from threading import RLock
 from typing import Any, Final, NamedTuple
 
 from policy import state, wire
+from policy.kubeconfig import is_path
 from policy.model import Judgement, Kind, Ref, Rule, Violation, judge
 from policy.observe import Observation, ObserveError, observe
 from policy.values import UNKNOWN, has_unknown, mapping, text
@@ -104,6 +105,7 @@ class Session:
         self._observer = observer
         self._clusters: dict[str, Cluster] = {}
         self._gates: dict[str, tuple[Resource, Ref | None, World, World]] = {}
+        self._inputs: dict[str, Mapping[str, Any]] = {}
         self._final: dict[str, list[Judgement]] | None = None
         self._lock = RLock()
 
@@ -112,6 +114,7 @@ class Session:
         with self._lock:
             if resource.body is None:
                 return None
+            self._inputs[resource.urn] = resource.properties
             cluster = self._cluster(resource)
             if cluster.problem is None or cluster.told:
                 return None
@@ -169,7 +172,10 @@ class Session:
             others.append(StackResource(resource.urn, resource.type, resource.properties))
             if resource.body is not None:
                 cluster = self._cluster(resource)
-                cluster.add(resource)
+                # What it comes to by the plugin's preview is misleading for a replacement: that is
+                # laid over the object which it replaces, or has a name which it never gets.
+                declared = self._inputs.get(resource.urn, resource.properties)
+                cluster.add(resource._replace(properties=declared))
                 clusters[id(cluster)] = cluster
         gone = self._former()
         worlds = [cluster.world(gone) for cluster in clusters.values()]
@@ -226,7 +232,7 @@ def _located(kubeconfig: Any) -> str | None:
         return json.dumps(mapping(kubeconfig))
     if not text(kubeconfig):
         return None
-    if "\n" in kubeconfig or kubeconfig.lstrip().startswith("{"):
+    if not is_path(kubeconfig):
         return text(kubeconfig)
     path = Path(kubeconfig).expanduser()
     return str(path if path.is_absolute() else state.PROJECT / path)

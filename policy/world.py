@@ -20,11 +20,12 @@ CLUSTER_SCOPED: Final = frozenset(
         Kind("config.openshift.io", "Ingress"),
         Kind("config.openshift.io", "ClusterVersion"),
         Kind("apiextensions.k8s.io", "CustomResourceDefinition"),
+        Kind("networking.internal.knative.dev", "ClusterDomainClaim"),
         Kind("sailoperator.io", "Istio"),
         Kind("sailoperator.io", "IstioCNI"),
     }
 )
-"""The kinds without a namespace among those that rules read."""
+"""The kinds without a namespace among those that rules read and the program declares."""
 
 
 class Given(NamedTuple):

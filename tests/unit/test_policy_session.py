@@ -194,8 +194,8 @@ def test_nothing_is_exported_without_a_stack_or_an_engine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert state.former({}) == frozenset()
-    assert state.former({"PULUMI_STACK": "dev"}) == frozenset()
+    assert state.former(state.stack_name({})) == frozenset()
+    assert state.former(state.stack_name({"PULUMI_STACK": "dev"})) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_the_stack_is_exported_by_its_full_name(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     environ = {"PULUMI_STACK": "dev", "PULUMI_PROJECT": "mesh", "PULUMI_ORGANIZATION": "acme"}
-    assert {ref.name for ref in state.former(environ)} == names
+    assert {ref.name for ref in state.former(state.stack_name(environ))} == names
 
 
 # One run.
@@ -407,6 +407,14 @@ def test_the_whole_stack_is_judged_as_it_is_given_not_as_gates_saw_it() -> None:
     run = session(Cluster())
     run.gate(CONFLICT, resource(gateway("one")))
     assert judged(run, resource(gateway("two"))) == []
+
+
+def test_a_replacement_is_judged_as_it_was_declared_whatever_its_preview_makes_of_it() -> None:
+    run = session(Cluster(gateway("theirs")))
+    declared = resource(gateway("mine"))
+    assert run.unreadable(declared) is None
+    renamed = declared._replace(properties=gateway("mine-x7k2p"))
+    assert judged(run, renamed) == ["mine", "theirs"]
 
 
 def test_what_a_gate_has_said_is_said_of_the_whole_stack_too() -> None:
