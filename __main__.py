@@ -1,11 +1,13 @@
 """Serverless inside Service Mesh: settings in, components wired, outputs out."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 import pulumi
 
-from cluster import ClusterError, Observed, observe
-from components import brought, prerequisites, verification
+from cluster import Cluster, ClusterError, Observed
+from components import brought, hooks, prerequisites, verification
 from components.certificates import CertificateAuthority, WildcardCertificate
 from components.control_plane import ControlPlaneError, ServiceMeshControlPlane
 from components.domain_mappings import DomainMappings
@@ -17,26 +19,29 @@ from components.member_roll import MemberRoll, members
 from components.namespaces import NamespaceError, Namespaces, to_make
 from components.operators import Operators
 from components.prerequisites import PrerequisiteError
+from components.provider import KubernetesProvider
 from components.serving import KnativeServing
+from policy import state
 from settings import Settings, SettingsError, choose_apps_domain, from_config
 
+RENDERED: Final = "kubernetes:renderYamlToDirectory"
+"""The key of a stack whose objects are written to files and not to a cluster."""
 
-def observed(settings: Settings) -> Observed:
+
+def observed(config: Mapping[str, str], settings: Settings) -> tuple[Cluster | None, Observed]:
     """Read the cluster of the stack's Kubernetes provider; a preview can do without one."""
-    kubernetes = pulumi.Config("kubernetes")
-    question = prerequisites.question(settings)
+    if config.get(RENDERED):
+        return None, Observed()
     try:
-        return observe(kubernetes.get("kubeconfig"), kubernetes.get("context"), question)
+        cluster = Cluster.connect(
+            config.get("kubernetes:kubeconfig"), config.get("kubernetes:context")
+        )
+        return cluster, cluster.observe(prerequisites.question(settings))
     except ClusterError as error:
         if not pulumi.runtime.is_dry_run():
             raise
         pulumi.log.warn(f"{error}. This preview takes every namespace for absent.")
-        return Observed()
-
-
-def after(*done: pulumi.Resource | None) -> pulumi.ResourceOptions:
-    """Order a component after others (those that there are), each with all that it made."""
-    return pulumi.ResourceOptions(depends_on=[each for each in done if each is not None])
+        return None, Observed()
 
 
 def integrate() -> None:
@@ -44,7 +49,7 @@ def integrate() -> None:
     config = pulumi.runtime.get_config_env()
     secrets = {key for key in config if pulumi.runtime.is_config_secret(key)}
     settings = from_config(config, pulumi.get_stack(), secrets)
-    found = observed(settings)
+    cluster, found = observed(config, settings)
     domain = choose_apps_domain(settings, found.apps_domain)
     prerequisites.check(settings, found)
     for warning in prerequisites.warnings(settings, found):
@@ -52,8 +57,19 @@ def integrate() -> None:
     brought.check(settings, domain, found.certificate, datetime.now(UTC))
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     wanted = prerequisites.namespaces(settings)
+    kubernetes = KubernetesProvider(
+        "kubernetes", config, secrets, found.identity, lambda: state.export(stack)
+    )
+    if cluster is not None:
+        hooks.attach(cluster.find, lambda: state.former(stack))
 
-    namespaces = Namespaces("namespaces", to_make(wanted, found.namespaces, stack), stack)
+    def after(*done: pulumi.Resource | None) -> pulumi.ResourceOptions:
+        """Order a component after others (those that there are), each with all that it made."""
+        there = [each for each in done if each is not None]
+        return pulumi.ResourceOptions(depends_on=there, provider=kubernetes)
+
+    make = to_make(wanted, found.namespaces, stack)
+    namespaces = Namespaces("namespaces", make, stack, after())
     operators = (
         Operators("operators", settings, after(namespaces)) if settings.install_operators else None
     )
@@ -65,7 +81,11 @@ def integrate() -> None:
     wildcard = WildcardCertificate(
         "wildcard-certificate", settings, domain, authority, after(namespaces)
     )
-    labelled = LabelledSecrets("labelled-secrets", settings) if settings.labelled_secrets else None
+    labelled = (
+        LabelledSecrets("labelled-secrets", settings, after())
+        if settings.labelled_secrets
+        else None
+    )
     control_plane = ServiceMeshControlPlane(
         "control-plane", settings, found.control_plane, after(wildcard, operators)
     )

@@ -8,6 +8,7 @@ import difflib
 import json
 import re
 from collections.abc import Container, Mapping
+from functools import cache
 from typing import Annotated, Any, Final, Literal, Self
 
 import pydantic
@@ -448,13 +449,23 @@ def choose_apps_domain(settings: Settings, found: str | None) -> str:
 
 def _typed(key: str, text: str) -> object:
     """Undo the engine's making every value a text, by the type that the key takes."""
-    schema = Settings.model_json_schema()["properties"].get(key, {})
-    if any(option.get("type") == "string" for option in schema.get("anyOf", [schema])):
+    if key in _texts():
         return text
     try:
         return json.loads(text)
     except ValueError:
         return text
+
+
+@cache
+def _texts() -> frozenset[str]:
+    """Return the keys that take a text."""
+    properties = Settings.model_json_schema()["properties"]
+    return frozenset(
+        key
+        for key, schema in properties.items()
+        if any(option.get("type") == "string" for option in schema.get("anyOf", [schema]))
+    )
 
 
 def _line(problem: dict[str, Any]) -> str:

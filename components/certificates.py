@@ -9,13 +9,10 @@ from typing import Any, Final
 
 import pulumi
 import pulumi_tls as tls
-from pulumi_kubernetes.core import v1
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_random import RandomUuid
 
-from components.children import child_options
-from components.custom_resource import Manifest, declare, ready
-from components.names import CERTIFICATE_UID, OWNED
+from components.names import CERTIFICATE_UID
+from components.resources import Manifest, child_options, declare, ready
 from settings import Settings
 
 COMMON_NAME_LIMIT: Final = 64
@@ -140,20 +137,24 @@ class WildcardCertificate(pulumi.ComponentResource):
         child: pulumi.ResourceOptions,
     ) -> None:
         uid = RandomUuid("certificate-uid", opts=child)
-        v1.Secret(
-            settings.wildcard_secret,
-            metadata=ObjectMetaArgs(
-                name=settings.wildcard_secret,
-                namespace=settings.mesh_namespace,
-                labels={CERTIFICATE_UID: uid.result},
-                annotations=OWNED,
-            ),
-            type="kubernetes.io/tls",
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": settings.wildcard_secret,
+                "namespace": settings.mesh_namespace,
+                "labels": {CERTIFICATE_UID: uid.result},
+            },
+            "type": "kubernetes.io/tls",
             # `data` rather than `stringData`, which the API server never gives back: a refresh
             # could not compare it.
-            data={"tls.crt": certificate.apply(encoded), "tls.key": key.apply(encoded)},
-            opts=child,
-        )
+            "data": pulumi.Output.secret(
+                {"tls.crt": certificate.apply(encoded), "tls.key": key.apply(encoded)}
+            ),
+        }
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["data"])
+        opts = pulumi.ResourceOptions.merge(child, secret)
+        declare(settings.wildcard_secret, manifest, opts)
 
 
 def _signed(

@@ -9,9 +9,8 @@ from typing import Any
 import pulumi
 
 from cluster import ControlPlane
-from components.children import child_options
-from components.custom_resource import Manifest, declare, declare_patch, ready
 from components.names import GATEWAY_SELECTOR
+from components.resources import Manifest, child_options, declare, declare_patch, ready
 from settings import Settings
 
 

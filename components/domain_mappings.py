@@ -7,8 +7,7 @@ from typing import Any
 
 import pulumi
 
-from components.children import child_options
-from components.custom_resource import Manifest, declare, ready
+from components.resources import Manifest, child_options, declare, ready
 from settings import MappedDomain, Settings
 
 

@@ -4,10 +4,9 @@ from typing import Any, Final
 
 import pulumi
 
-from components.children import child_options
-from components.custom_resource import Manifest, declare, ready
 from components.knative import annotations, observability
 from components.names import EVENTING_NAMESPACE
+from components.resources import Manifest, child_options, declare, ready
 from components.sidecars import workloads
 from settings import Settings
 

@@ -3,23 +3,17 @@
 Documentation: "Installing and configuring Service Mesh", step 4.
 """
 
-from typing import Any
-
 import pulumi
-from pulumi_kubernetes.core import v1
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from components.children import child_options
-from components.custom_resource import Manifest, declare
 from components.names import (
     GATEWAY_SELECTOR,
     INGRESS_GATEWAY,
     INGRESS_PORT,
     LOCAL_GATEWAY,
     LOCAL_PORT,
-    OWNED,
     SERVING_NAMESPACE,
 )
+from components.resources import Manifest, annotated, child_options, declare
 from settings import Settings
 
 
@@ -70,28 +64,6 @@ def local_gateway_service(settings: Settings) -> Manifest:
     }
 
 
-def _service(name: str, manifest: dict[str, Any], opts: pulumi.ResourceOptions) -> v1.Service:
-    spec = manifest["spec"]
-    return v1.Service(
-        name,
-        # The gateway's pods are the operator's, and may come after the Service: nothing to await.
-        metadata=ObjectMetaArgs(
-            **manifest["metadata"], annotations={"pulumi.com/skipAwait": "true", **OWNED}
-        ),
-        spec=v1.ServiceSpecArgs(
-            type=spec["type"],
-            selector=spec["selector"],
-            ports=[
-                v1.ServicePortArgs(
-                    name=port["name"], port=port["port"], target_port=port["targetPort"]
-                )
-                for port in spec["ports"]
-            ],
-        ),
-        opts=opts,
-    )
-
-
 class Gateways(pulumi.ComponentResource):
     """Both Knative gateways and the local gateway's Service."""
 
@@ -102,5 +74,7 @@ class Gateways(pulumi.ComponentResource):
         child = child_options(self, opts)
         declare(INGRESS_GATEWAY, ingress_gateway(settings), child)
         declare(LOCAL_GATEWAY, local_gateway(), child)
-        _service(f"{LOCAL_GATEWAY}-service", local_gateway_service(settings), child)
+        # The gateway's pods are the operator's, and may come after the Service: nothing to await.
+        service = annotated(local_gateway_service(settings), {"pulumi.com/skipAwait": "true"})
+        declare(f"{LOCAL_GATEWAY}-service", service, child)
         self.register_outputs({})

@@ -3,14 +3,24 @@
 Documentation: "Improving net-istio memory usage by using secret filtering for Service Mesh".
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import pulumi
-from pulumi_kubernetes.core import v1
-from pulumi_kubernetes.meta.v1 import ObjectMetaPatchArgs
 from pulumi_random import RandomUuid
 
-from components.children import child_options
 from components.names import CERTIFICATE_UID
-from settings import Settings
+from components.resources import Manifest, child_options, declare_patch
+from settings import Labelled, Settings
+
+
+def labelled(secret: Labelled, labels: Mapping[str, Any]) -> Manifest:
+    """Return the labels as the stack's share of a secret."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": secret.name, "namespace": secret.namespace, "labels": labels},
+    }
 
 
 class LabelledSecrets(pulumi.ComponentResource):
@@ -24,13 +34,6 @@ class LabelledSecrets(pulumi.ComponentResource):
         for secret in settings.labelled_secrets:
             logical = f"{secret.namespace}-{secret.name}"
             uid = RandomUuid(f"{logical}-uid", opts=child)
-            v1.SecretPatch(
-                logical,
-                metadata=ObjectMetaPatchArgs(
-                    name=secret.name,
-                    namespace=secret.namespace,
-                    labels={CERTIFICATE_UID: uid.result},
-                ),
-                opts=child,
-            )
+            manifest = labelled(secret, {CERTIFICATE_UID: uid.result})
+            declare_patch(logical, manifest, child)
         self.register_outputs({})

@@ -6,9 +6,8 @@ ServiceMeshMember of its own instead, so that nobody's members are touched.
 
 import pulumi
 
-from components.children import child_options
-from components.custom_resource import Manifest, declare, ready
 from components.names import EVENTING_NAMESPACE, MEMBER_ROLL, SERVING_NAMESPACE
+from components.resources import Manifest, child_options, declare, ready
 from settings import Settings
 
 

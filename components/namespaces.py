@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 import pulumi
-from pulumi_kubernetes.core import v1
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from cluster import MADE_BY, Namespace
-from components.children import child_options
+from components.resources import Manifest, child_options, register
 
 
 class NamespaceError(Exception):
@@ -31,6 +29,15 @@ def to_make(wanted: Iterable[str], present: Mapping[str, Namespace], stack: str)
     return [name for name in names if name not in present or present[name].made_by == stack]
 
 
+def manifest(name: str, stack: str) -> Manifest:
+    """Return the manifest of a namespace, marked with the stack that makes it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "annotations": {MADE_BY: stack}},
+    }
+
+
 class Namespaces(pulumi.ComponentResource):
     """The namespaces that this stack makes, each marked with the stack that made it."""
 
@@ -42,12 +49,7 @@ class Namespaces(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:namespaces:Namespaces", name, None, opts)
-        self.made = [
-            v1.Namespace(
-                namespace,
-                metadata=ObjectMetaArgs(name=namespace, annotations={MADE_BY: stack}),
-                opts=child_options(self, opts),
-            )
-            for namespace in names
-        ]
-        self.register_outputs({"made": [namespace.metadata.name for namespace in self.made]})
+        made = list(names)
+        for namespace in made:
+            register(namespace, manifest(namespace, stack), child_options(self, opts))
+        self.register_outputs({"made": made})

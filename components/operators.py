@@ -9,8 +9,7 @@ from typing import Final
 
 import pulumi
 
-from components.children import child_options
-from components.custom_resource import Manifest, declare
+from components.resources import Manifest, child_options, declare
 from settings import Settings
 
 SERVERLESS_NAMESPACE: Final = "openshift-serverless"

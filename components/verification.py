@@ -4,8 +4,7 @@ from typing import Final
 
 import pulumi
 
-from components.children import child_options
-from components.custom_resource import Manifest, declare, ready
+from components.resources import Manifest, child_options, declare, ready
 from components.sidecars import ANNOTATIONS
 from settings import Settings
 

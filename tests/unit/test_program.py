@@ -12,13 +12,14 @@ import pytest
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
 
-import cluster
-from cluster import ClusterError, ControlPlane, Namespace, Observed
+from cluster import Cluster, ClusterError, ControlPlane, Namespace, Observed
+from policy.model import Ref
 from toolchain.providers import random, tls
 
 PROGRAM = Path(__file__).resolve().parents[2] / "__main__.py"
 DOMAIN = "apps.openshift.example.com"
 STACK = "organization/serverless-mesh/test"
+PROVIDER = "pulumi:providers:kubernetes"
 
 NAMESPACES = ["istio-system", "knative-eventing", "knative-serving"]
 OBJECTS = [
@@ -41,6 +42,8 @@ class Registered:
     parent: str
     dependencies: tuple[str, ...]
     inputs: dict[str, Any]
+    provider: str
+    before_create: tuple[str, ...]
 
 
 @dataclass
@@ -106,7 +109,12 @@ class Monitor(mocks.MockMonitor):
         answer: resource_pb2.RegisterResourceResponse = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         inputs = rpc.deserialize_properties(request.object, keep_unknowns=True)
         self._declared.resources[request.type, request.name] = Registered(
-            answer.urn, request.parent, tuple(request.dependencies), inputs
+            answer.urn,
+            request.parent,
+            tuple(request.dependencies),
+            inputs,
+            request.provider,
+            tuple(request.hooks.before_create),
         )
         return answer
 
@@ -123,12 +131,19 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         values = {f"serverless-mesh:{key}": text for key, text in config.items()}
         monkeypatch.setenv("PULUMI_CONFIG", json.dumps(values))
 
-        def observe(*_: object) -> Observed:
-            if isinstance(found, ClusterError):
-                raise found
-            return found or Observed(apps_domain=DOMAIN)
+        class There(Cluster):
+            def __init__(self) -> None:
+                pass
 
-        monkeypatch.setattr(cluster, "observe", observe)
+            def observe(self, _: object) -> Observed:
+                if isinstance(found, ClusterError):
+                    raise found
+                return found or Observed(apps_domain=DOMAIN)
+
+            def find(self, ref: Ref) -> None:
+                raise AssertionError(f"nothing is created here, {ref} neither")
+
+        monkeypatch.setattr(Cluster, "connect", lambda *_: There())
         monkeypatch.setattr(pulumi.log, "warn", declared.warnings.append)
         exports: dict[str, Any] = {}
         monkeypatch.setattr(pulumi, "export", exports.__setitem__)
@@ -155,6 +170,31 @@ def test_every_documented_object_is_declared(run: Run) -> None:
     declared = run()
     kubernetes = [n for (t, n) in declared.resources if t.startswith("kubernetes:")]
     assert sorted(kubernetes) == sorted([*NAMESPACES, *OBJECTS])
+
+
+ALL_PARTS: dict[str, str] = {
+    "installOperators": "true",
+    "kafkaBootstrapServers": '["a.kafka:9092"]',
+    "labelledSecrets": '[{"namespace": "shop", "name": "tls"}]',
+    "domainMappings": '[{"host": "www.example.org", "project": "shop", "service": "hello"}]',
+    "verificationImage": "image",
+}
+
+
+@pytest.mark.parametrize("config", [{}, {"existingMesh": "true"}], ids=["own", "of others"])
+def test_every_object_is_made_by_the_stacks_own_provider(run: Run, config: dict[str, str]) -> None:
+    declared = run(**ALL_PARTS, **config)
+    (provider,) = (r for (t, _), r in declared.resources.items() if t == PROVIDER)
+    assert provider.inputs["enableSecretMutable"] == "true"
+    for (token, name), resource in declared.resources.items():
+        if token.startswith("kubernetes:"):
+            assert resource.provider.startswith(f"{provider.urn}::"), name
+
+
+def test_every_object_is_looked_for_before_it_is_created(run: Run) -> None:
+    for (token, name), resource in run(**ALL_PARTS).resources.items():
+        looked_for = token.startswith("kubernetes:") and not token.endswith("Patch")
+        assert ("nothing-taken-over" in resource.before_create) is looked_for, name
 
 
 def test_the_stand_in_plugins_take_what_is_declared(run: Run) -> None:
@@ -194,13 +234,7 @@ def test_the_order_is_explicit(run: Run) -> None:
 
 
 def test_the_order_of_the_optional_parts_is_explicit(run: Run) -> None:
-    declared = run(
-        installOperators="true",
-        kafkaBootstrapServers='["a.kafka:9092"]',
-        labelledSecrets='[{"namespace": "shop", "name": "tls"}]',
-        domainMappings='[{"host": "www.example.org", "project": "shop", "service": "hello"}]',
-        verificationImage="image",
-    )
+    declared = run(**ALL_PARTS)
     edges = [
         ("Subscription", "serverless-operator", "ServiceMeshControlPlane", "basic"),
         ("Subscription", "servicemeshoperator", "ServiceMeshControlPlane", "basic"),

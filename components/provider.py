@@ -1,0 +1,97 @@
+"""The stack's own Kubernetes provider: what the stack file says, and secrets that change in place.
+
+The plugin takes every Secret for immutable unless it is told otherwise: a renewed certificate would
+delete the secret that the gateway serves and make it anew.
+"""
+
+import asyncio
+from collections.abc import Callable, Container, Mapping
+from typing import Any, Final
+
+import pulumi
+
+from components.resources import SDK_VERSION
+from policy import state
+
+PREFIX: Final = "kubernetes:"
+"""The namespace of the plugin's keys in a stack file."""
+IN_PLACE: Final = {"enableSecretMutable": "true"}
+STAYS: Final = "same-cluster"
+_IDENTITY: Final = "clusterIdentifier"
+_TYPE: Final = "pulumi:providers:kubernetes"
+_MOVED: Final = (
+    "this stack's objects are on another cluster than the one that kubernetes:kubeconfig and "
+    "kubernetes:context lead to, and would be deleted there. Nothing was changed. Let them lead to "
+    "the cluster as before; for this one make a stack of its own: pulumi stack init"
+)
+
+
+def provider_settings(
+    config: Mapping[str, str], cluster_identity: str | None = None
+) -> dict[str, str]:
+    """Return the plugin's settings: those of the stack's whole configuration, and the program's.
+
+    `cluster_identity` tells clusters apart, None where it is not known. By it the plugin sees that
+    a changed kubeconfig leads to the same cluster; without it, it compares addresses and replaces
+    every object where they differ.
+    """
+    given = {
+        key.removeprefix(PREFIX): text for key, text in config.items() if key.startswith(PREFIX)
+    }
+    known = {_IDENTITY: cluster_identity} if cluster_identity else {}
+    return {**known, **given, **IN_PLACE}
+
+
+class MovedError(Exception):
+    """The stack's objects are on another cluster than the one that the settings lead to."""
+
+
+def moved(exported: Any, cluster_identity: str | None) -> bool:
+    """Tell whether an exported stack has its objects on another cluster than this one."""
+    known = {
+        resource.get("inputs", {}).get(_IDENTITY)
+        for resource in state.resources(exported)
+        if resource.get("type") == _TYPE
+    }
+    return cluster_identity is not None and bool(known - {None, cluster_identity})
+
+
+class KubernetesProvider(pulumi.ProviderResource):
+    """The provider of every Kubernetes object of the stack.
+
+    It takes the settings as the engine hands them to a plugin, each a text, so that whatever key
+    the plugin knows can stand in the stack file.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: Mapping[str, str],
+        secrets: Container[str],
+        cluster_identity: str | None,
+        exported: Callable[[], Any],
+    ) -> None:
+        """Declare it by the stack's whole configuration, in which the keys `secrets` are secret.
+
+        `exported` returns the stack's state, and is asked only when the engine makes a provider:
+        the first time, or because it takes the cluster for another one, on which it would make
+        everything anew, and delete everything on the one before.
+        """
+
+        async def stay(_: pulumi.ResourceHookArgs) -> None:
+            if moved(await asyncio.to_thread(exported), cluster_identity):
+                raise MovedError(_MOVED)
+
+        properties: dict[str, Any] = {
+            key: pulumi.Output.secret(text) if f"{PREFIX}{key}" in secrets else text
+            for key, text in provider_settings(config, cluster_identity).items()
+        }
+        opts = pulumi.ResourceOptions(
+            version=SDK_VERSION,
+            hooks=pulumi.ResourceHookBinding(
+                before_create=[
+                    pulumi.ResourceHook(STAYS, stay, pulumi.ResourceHookOptions(on_dry_run=True))
+                ]
+            ),
+        )
+        super().__init__("kubernetes", name, properties, opts)
