@@ -192,6 +192,9 @@ class Cluster:
             "--leader-elect=false",
             "--bind-address=127.0.0.1",
             f"--secure-port={processes.free_port()}",
+            # It looks at a namespace that goes only after half the grace of the pods in it, which
+            # is minutes for Knative's; pods that no node runs are gone at once.
+            "--namespace-sync-period=1s",
             f"--root-ca-file={self._authority.pair.certificate}",
             f"--service-account-private-key-file={self._service_accounts}",
             "--v=0",
