@@ -47,10 +47,10 @@ def beside_istioctl(
 
 
 @app.command("preview")
-def with_the_pack(
+def beside_a_flat_program(
     runs: Annotated[int, typer.Option(min=1, help="Runs of each.")] = preview.RUNS,
 ) -> None:
-    """Run `pulumi preview` with and without the policy pack."""
+    """Run `pulumi preview` and `up` of the program, with the pack too, beside a flat one."""
     with _reported():
         preview.run(console, runs)
 
@@ -59,7 +59,7 @@ def with_the_pack(
 def everything() -> None:
     """Measure everything, one after the other."""
     rules_alone()
-    with_the_pack()
+    beside_a_flat_program()
     beside_istioctl()
 
 

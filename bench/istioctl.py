@@ -1,12 +1,11 @@
 """`serverless-mesh check` beside `istioctl analyze`, both as a user runs them, over one file."""
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,6 +13,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from bench.costs import measured
 from bench.errors import BenchError
 from bench.gateways import gateways
 from toolchain.paths import BIN
@@ -74,15 +74,8 @@ def run(console: Console, counts: Sequence[int] = COUNTS) -> None:
 
 
 def _timed(*command: str | Path, good: Sequence[int]) -> _Run:
-    before, start = _cpu(), time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds, cpu = time.perf_counter() - start, _cpu() - before
+    run = partial(subprocess.run, command, capture_output=True, text=True, check=False)
+    done, cost = measured(run)
     if done.returncode not in good:
         raise BenchError(f"{Path(command[0]).name} exited with {done.returncode}: {done.stderr}")
-    return _Run(seconds, cpu, done.stdout, done.stderr)
-
-
-def _cpu() -> float:
-    """Return the CPU seconds of all children that ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return _Run(cost.wall, cost.cpu, done.stdout, done.stderr)

@@ -1,80 +1,137 @@
-"""What the policy pack adds to `pulumi preview` of the real program, on the local API server."""
+"""The real program beside a flat one that declares the same objects and checks nothing.
+
+Each has a local API server of its own. `pulumi preview`, and `pulumi up` of what is there already,
+are what people wait for in a review and in a pipeline that runs again.
+"""
 
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.costs import Cost, measured
 from bench.errors import BenchError
+from toolchain import processes
 from toolchain.cluster import Cluster
+from toolchain.dev import PACK
 from toolchain.environment import pulumi_environment
 from toolchain.paths import BIN, ROOT
 
 RUNS: Final = 5
+FLAT: Final = ROOT / "bench" / "flat"
 _STACK: Final = "bench"
-_PACK: Final = ("--policy-pack", str(ROOT / "policy"))
+_SETTINGS: Final = {"verificationImage": "openshift/hello-openshift"}
+_EMPTY: Final = "import pulumi\n"
+
+
+@dataclass
+class Case:
+    """One command of one program, and what each of its runs took."""
+
+    name: str
+    command: Callable[[], None]
+    costs: list[Cost] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Run it once more."""
+        _, cost = measured(self.command)
+        self.costs.append(cost)
+
+    @property
+    def median(self) -> Cost:
+        """The medians of what its runs took."""
+        return Cost(*(statistics.median(column) for column in zip(*self.costs, strict=True)))
 
 
 def run(console: Console, runs: int = RUNS) -> None:
-    """Preview without and with the pack in turns, so that both meet the same machine.
+    """Run each command in turns, so that all meet the same machine.
 
     Raises:
         BenchError: the local environment is not set up, or a command fails.
     """
     if not (BIN / "kube-apiserver").exists():
         raise BenchError("the local environment is not set up: run `make setup`")
-    seconds: dict[str, list[float]] = {"without": [], "with": []}
-    with tempfile.TemporaryDirectory() as name, Cluster(Path(name) / "cluster") as cluster:
-        preview = _stack(Path(name), cluster.kubeconfig)
-        # Each once unmeasured: the first run compiles Python's modules.
-        preview.run()
-        preview.run(*_PACK)
-        for turn in range(runs):
-            seconds["without"].append(preview.run())
-            seconds["with"].append(preview.run(*_PACK))
-            console.print(
-                f"{turn + 1}: {seconds['without'][-1]:.2f} s, with the pack "
-                f"{seconds['with'][-1]:.2f} s"
-            )
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    table = Table(title=f"`pulumi preview`, {runs} runs each: seconds")
-    for column in ("policy pack", "fastest", "median", "slowest", "ratio"):
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        flat = stack.enter_context(_deployed(folder / "flat", FLAT))
+        ours = stack.enter_context(_deployed(folder / "ours", ROOT, _SETTINGS))
+        empty = _Project(folder / "empty", _empty(folder / "nothing"))
+        tables = {
+            "pulumi preview": ("preview",),
+            "pulumi up, nothing changed": ("up", "--yes", "--skip-preview"),
+        }
+        for title, command in tables.items():
+            cases = [
+                Case("flat", partial(flat.pulumi, *command)),
+                Case("the program", partial(ours.pulumi, *command)),
+                Case("with the pack", partial(ours.pulumi, *command, *PACK)),
+                Case("an empty program", partial(empty.pulumi, *command)),
+            ]
+            _measure(console, title, cases, runs)
+
+
+def _measure(console: Console, title: str, cases: list[Case], runs: int) -> None:
+    for case in cases:
+        # Once unmeasured: the first run compiles Python's modules.
+        case.command()
+    for turn in range(runs):
+        for case in cases:
+            case.run()
+        said = ", ".join(f"{case.name} {case.costs[-1].wall:.2f}" for case in cases)
+        console.print(f"{title} {turn + 1}: {said} s")
+    table = Table(title=f"{title}, medians of {runs} runs: seconds (ratio to flat)")
+    for column in ("program", "fastest", "median", "slowest", "CPU"):
         table.add_column(column, justify="right")
-    for name, values in seconds.items():
-        median = medians[name]
+    anchor = cases[0].median
+    for case in cases:
+        wall, cpu = case.median
+        seconds = [cost.wall for cost in case.costs]
         table.add_row(
-            name,
-            *(f"{value:.2f}" for value in (min(values), median, max(values))),
-            f"{median / medians['without']:.2f}",
+            case.name,
+            f"{min(seconds):.2f}",
+            f"{wall:.2f} ({wall / anchor.wall:.2f})",
+            f"{max(seconds):.2f}",
+            f"{cpu:.2f} ({cpu / anchor.cpu:.2f})",
         )
     console.print(table)
 
 
-class _Preview:
-    """A stack of this checkout's program; its settings and state are in a folder of its own."""
+class _Project:
+    """A stack of the program in `program`; its settings and state are in a folder of its own."""
 
-    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
-        self._folder = folder
-        self._env = env
+    def __init__(self, folder: Path, program: Path) -> None:
+        self._program = program
+        self._settings = folder / f"Pulumi.{_STACK}.yaml"
+        folder.mkdir(parents=True)
+        shutil.copyfile(program / "Pulumi.yaml", folder / "Pulumi.yaml")
+        passphrase = folder / "passphrase"
+        passphrase.write_text("only for this bench", "utf-8")
+        self._env = pulumi_environment(folder / "state", passphrase)
+        self._run(folder, "stack", "select", "--create")
 
-    def run(self, *arguments: str) -> float:
-        """Preview once and return the seconds that it takes."""
-        start = time.perf_counter()
-        settings = self._folder / f"Pulumi.{_STACK}.yaml"
-        self.pulumi("preview", "--config-file", str(settings), *arguments, cwd=ROOT)
-        return time.perf_counter() - start
+    def configure(self, values: Mapping[str, str]) -> None:
+        """Set config values."""
+        for key, value in values.items():
+            self._run(self._settings.parent, "config", "set", key, value)
 
-    def pulumi(self, *arguments: str, cwd: Path | None = None) -> None:
+    def pulumi(self, *arguments: str) -> None:
+        """Run a command that takes a stack file."""
+        self._run(self._program, *arguments, "--config-file", str(self._settings))
+
+    def _run(self, folder: Path, *arguments: str) -> None:
         done = subprocess.run(
             [BIN / "pulumi", *arguments, "--stack", _STACK, "--non-interactive"],
-            cwd=cwd or self._folder,
+            cwd=folder,
             env=self._env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -86,13 +143,31 @@ class _Preview:
             raise BenchError(f"pulumi exited with {done.returncode}:\n{done.stdout}")
 
 
-def _stack(folder: Path, kubeconfig: Path) -> _Preview:
-    project = folder / "project"
-    project.mkdir()
-    shutil.copyfile(ROOT / "Pulumi.yaml", project / "Pulumi.yaml")
-    passphrase = folder / "passphrase"
-    passphrase.write_text("only for this bench", "utf-8")
-    preview = _Preview(project, pulumi_environment(folder / "state", passphrase))
-    preview.pulumi("stack", "select", "--create")
-    preview.pulumi("config", "set", "kubernetes:kubeconfig", str(kubeconfig))
-    return preview
+@contextmanager
+def _deployed(
+    folder: Path, program: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[_Project]:
+    """Bring a program up on an API server of its own."""
+    with Cluster(folder / "cluster") as cluster:
+        operators = processes.start(
+            [sys.executable, "-m", "toolchain.operators", "--kubeconfig", cluster.kubeconfig],
+            folder / "operators.log",
+            cwd=ROOT,
+        )
+        try:
+            project = _Project(folder / "project", program)
+            project.configure(
+                {"kubernetes:kubeconfig": str(cluster.kubeconfig), **(settings or {})}
+            )
+            project.pulumi("up", "--yes", "--skip-preview")
+            yield project
+        finally:
+            processes.stop(operators)
+
+
+def _empty(folder: Path) -> Path:
+    """Make a project whose program does nothing: what the engine takes by itself."""
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: empty\nruntime: python\n", "utf-8")
+    (folder / "__main__.py").write_text(_EMPTY, "utf-8")
+    return folder
