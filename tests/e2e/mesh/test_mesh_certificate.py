@@ -85,8 +85,18 @@ def test_an_expired_certificate_is_refused(
     assert "certificate has expired" in answer.said
 
 
+def uid(installation: Installation) -> str:
+    """Tell the secret from another of its name."""
+    settings = installation.settings
+    found = installation.mesh.objects.find(
+        "v1", "Secret", settings.wildcard_secret, settings.mesh_namespace
+    )
+    assert found is not None
+    return str(found["metadata"]["uid"])
+
+
 def test_a_rotation_drops_no_request(installation: Installation) -> None:
-    before = served(installation)
+    before, secret = served(installation), uid(installation)
     processes = installation.control_plane.gateway.pids()
     done = threading.Event()
     failed: list[Answer] = []
@@ -117,5 +127,6 @@ def test_a_rotation_drops_no_request(installation: Installation) -> None:
     lifetime = served(installation).not_valid_after_utc - served(installation).not_valid_before_utc
     assert lifetime == datetime.timedelta(days=90)
     assert installation.control_plane.gateway.pids() == processes
+    assert uid(installation) == secret, "a gateway that starts meanwhile has a certificate, too"
     assert not ended_early, "the load ended before the rotation"
     assert not failed
