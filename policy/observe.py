@@ -11,12 +11,14 @@ from typing import Any, Final
 
 import urllib3
 
-from policy.api import Api, RefusedError, base
+from policy.api import Api, RefusedError, base, shaped
 from policy.kubeconfig import AT_ONCE, KubeconfigError
 from policy.model import Kind
 from policy.world import Given
 
 PAGE: Final = 500
+_PAGES: Final = 4000
+"""No cluster holds as many of one kind: a list that goes on is none."""
 _ANSWER_WITHIN: Final = 60.0
 """Seconds."""
 
@@ -77,12 +79,15 @@ def _read(api: Api, versions: Iterable[str], kind: Kind) -> tuple[list[Given], s
 
 def _versions(api: Api) -> dict[str, list[str]]:
     """Return the served versions of every group, the preferred first: not every one has all."""
-    groups = {
-        group["name"]: [
-            version["groupVersion"] for version in (group["preferredVersion"], *group["versions"])
-        ]
-        for group in api.get("/apis")["groups"]
-    }
+    found = api.get("/apis")
+    with shaped("/apis"):
+        groups = {
+            group["name"]: [
+                version["groupVersion"]
+                for version in (group["preferredVersion"], *group["versions"])
+            ]
+            for group in found["groups"]
+        }
     return {"": ["v1"]} | {name: list(dict.fromkeys(found)) for name, found in groups.items()}
 
 
@@ -96,12 +101,14 @@ def _path(api: Api, versions: Iterable[str], kind: Kind) -> str | None:
 
 def _pages(api: Api, path: str) -> Iterator[dict[str, Any]]:
     query = [("limit", str(PAGE))]
-    while True:
+    for _ in range(_PAGES):
         page = api.get(path, query)
-        about = {"apiVersion": page["apiVersion"], "kind": page["kind"].removesuffix("List")}
-        for item in page["items"]:
-            yield {**about, **item}
-        following = page["metadata"].get("continue")
+        with shaped(path):
+            about = {"apiVersion": page["apiVersion"], "kind": page["kind"].removesuffix("List")}
+            found = [{**about, **item} for item in page["items"]]
+            following = page["metadata"].get("continue")
+        yield from found
         if not following:
             return
-        query = [("limit", str(PAGE)), ("continue", following)]
+        query = [("limit", str(PAGE)), ("continue", str(following))]
+    raise RefusedError(200, f"its list {path} does not end")
