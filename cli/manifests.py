@@ -1,6 +1,7 @@
 """Manifests from files, folders and standard input, each with the line that it begins on."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -11,28 +12,21 @@ from typing import Any, Final
 import yaml
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
+from policy.documents import StrictLoader, refuse_repeated
+from policy.files import FileError, decoded, read_text, within
 from policy.world import Given
-
-try:
-    # Written in C and some ten times as fast, but not in every build of PyYAML.
-    from yaml import CSafeLoader as SafeLoader
-except ImportError:
-    from yaml import SafeLoader  # type: ignore[assignment]
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _TEXT: Final = "tag:yaml.org,2002:str"
 _MAPPING: Final = "tag:yaml.org,2002:map"
 _SEQUENCE: Final = "tag:yaml.org,2002:seq"
-_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 _JSON: Final = re.compile(r"\s*(?={)")
 _DEEPEST: Final = 200
 """No object nests as deeply; PyYAML would run out of the stack over some ten thousand levels."""
 _REPEATED: Final = 1_000_000
 """How many values aliases may repeat in a document: rules read each as if it was written out."""
-_RESOLVERS: Final = {
-    first: [each for each in resolvers if each[0] != _TIMESTAMP]
-    for first, resolvers in SafeLoader.yaml_implicit_resolvers.items()
-}
+_LARGEST: Final = 256 << 20
+"""Bytes of one file, or of standard input."""
 
 
 class ManifestError(Exception):
@@ -47,8 +41,9 @@ def load(path: Path) -> Iterator[Given]:
     """
     try:
         files = _below(path) if path.is_dir() else [path]
-    except OSError as error:
-        raise ManifestError(f"{path} can't be read: {error}") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "no file can have this name"
+        raise ManifestError(f"{path} can't be read: {why}") from None
     if not files:
         raise ManifestError(f"{path} has no file that ends in {', '.join(sorted(SUFFIXES))}")
     for file in files:
@@ -56,29 +51,39 @@ def load(path: Path) -> Iterator[Given]:
 
 
 def _below(folder: Path) -> list[Path]:
-    found = sorted(folder.rglob("*"))
-    return [file for file in found if file.suffix in SUFFIXES and not file.is_dir()]
+    def refuse(error: OSError) -> None:
+        # What is not looked into is never good in silence.
+        raise error
+
+    found = [
+        Path(place) / name for place, _, names in os.walk(folder, onerror=refuse) for name in names
+    ]
+    return sorted(file for file in found if file.suffix in SUFFIXES)
 
 
 def _file(path: Path) -> Iterator[Given]:
     standard = str(path) == "-"
     name = "standard input" if standard else str(path)
     try:
-        text = (sys.stdin.buffer.read() if standard else path.read_bytes()).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = decoded(_standard_input()) if standard else read_text(path, _LARGEST)
+    except FileError as error:
         raise ManifestError(f"{name} can't be read: {error}") from None
     yield from _documents(text, name)
 
 
-class _Loader(SafeLoader):
-    """PyYAML's safe loader, faster: manifests repeat their scalars, and few of them have tags.
+def _standard_input() -> bytes:
+    try:
+        return within(sys.stdin.buffer.read(_LARGEST + 1), _LARGEST)
+    except (OSError, ValueError, AttributeError):
+        # Python has none at all where it was closed from the beginning.
+        raise FileError("it is closed") from None
 
-    Dates stay texts, as they do where manifests become JSON.
-    """
+
+class _Loader(StrictLoader):
+    """A loader that is faster: manifests repeat their scalars, and few of them have tags."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.yaml_implicit_resolvers = _RESOLVERS
         self._depth = 0
         self._tags: dict[tuple[type[yaml.Node], str, Any], str] = {}
         self._scalars: dict[tuple[str, str], Any] = {}
@@ -113,6 +118,8 @@ class _Loader(SafeLoader):
                 if key.tag != _TEXT or type(key) is not ScalarNode:
                     return self.construct_object(node, deep=True)
                 found[key.value] = self.plain(value)
+            if len(found) < len(node.value):
+                refuse_repeated(node)
             return found
         if kind is SequenceNode and tag == _SEQUENCE:
             return [self.plain(item) for item in node.value]
@@ -130,9 +137,10 @@ def _documents(text: str, name: str) -> Iterator[Given]:
         if start := _JSON.match(text):
             line = text.count("\n", 0, start.end()) + 1
             try:
-                document = json.loads(text)
+                document = json.loads(text, object_pairs_hook=_without_repetition)
             except ValueError:
-                # A mapping in YAML's flow style, or one of several documents.
+                # A mapping in YAML's flow style, one of several documents, or a key that stands
+                # twice: YAML's own reader knows the place.
                 pass
             else:
                 _bounded(document)
@@ -141,6 +149,13 @@ def _documents(text: str, name: str) -> Iterator[Given]:
         yield from _yaml(text, name)
     except RecursionError:
         raise ManifestError(f"{name} nests too deeply") from None
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
 
 
 def _bounded(document: Any) -> None:
@@ -177,8 +192,11 @@ def _yaml(text: str, name: str) -> Iterator[Given]:
         mark = error.problem_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         raise ManifestError(f"{place} is not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except yaml.YAMLError as error:
         raise ManifestError(f"{name} is not YAML: {error}") from None
+    except (ValueError, TypeError, OverflowError, AttributeError, KeyError):
+        # A tag that asks for what its value is not: PyYAML lets Python's own error through.
+        raise ManifestError(f"{name} is not YAML: a value is not what its tag says") from None
     finally:
         loader.dispose()
 

@@ -67,6 +67,16 @@ def says(body: object, head: bytes = OK) -> Answer:
     return lambda connection, _: connection.sendall(head + length + content)
 
 
+def ends(content: bytes) -> Answer:
+    """Say something and hang up."""
+
+    def answer(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(content)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    return answer
+
+
 def drips(head: bytes) -> Answer:
     """Send a byte now and then, for ever: no single wait for one takes long."""
 
@@ -129,9 +139,10 @@ def test_an_answer_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch)
         says({"message": [TOKEN], "code": 7}, b"HTTP/1.1 500 No\r\n"),
         says({"message": "a\n::error::b"}, b"HTTP/1.1 403 No\r\n"),
         says(b"x", OK + b"Content-Encoding: gzip\r\n"),
-        lambda connection, _: connection.close(),
-        lambda connection, _: connection.sendall(b"SSH-2.0-x\r\n\r\n"),
-        lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
+        ends(b""),
+        ends(b"SSH-2.0-x\r\n\r\n"),
+        ends(OK + b"Content-Length: -1\r\n\r\n"),
+        ends(OK + b"Content-Length: 9\r\n\r\n{}"),
     ],
 )
 def test_what_is_no_answer_is_an_error_in_one_line(answer: Answer) -> None:
