@@ -7,12 +7,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import typer
+from rich.console import Console
 from typer.core import TyperGroup
 
 from policy.printing import printable
 
 COULD_NOT: Final = 2
 _ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+class Output(Console):
+    """A console that leaves it to `Commands` what it means when nobody reads on."""
+
+    def on_broken_pipe(self) -> None:
+        """Say so, where Rich would end with 1."""
+        raise BrokenPipeError
 
 
 class Commands(TyperGroup):

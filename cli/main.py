@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 import yaml
-from rich.console import Console
 
 from cli import manifests, report
-from cli.failures import COULD_NOT, Commands
+from cli.failures import COULD_NOT, Commands, Output
 from cli.verification import (
     DEFAULT_TIMEOUT,
     Check,
@@ -52,8 +51,8 @@ app = typer.Typer(
 )
 settings_app = typer.Typer(help="The settings of a stack file.", no_args_is_help=True)
 app.add_typer(settings_app, name="config")
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Output(highlight=False, soft_wrap=True)
+err = Output(stderr=True, highlight=False, soft_wrap=True)
 
 
 def _stop(message: str) -> typer.Exit:

@@ -5,14 +5,13 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from policy.documents import StrictLoader, refuse_repeated
+from policy.documents import DEEPEST, REPEATED, StrictLoader, refuse_repeated, repetitions
 from policy.files import FileError, decoded, read_text, within
 from policy.world import Given
 
@@ -21,10 +20,6 @@ _TEXT: Final = "tag:yaml.org,2002:str"
 _MAPPING: Final = "tag:yaml.org,2002:map"
 _SEQUENCE: Final = "tag:yaml.org,2002:seq"
 _JSON: Final = re.compile(r"\s*(?={)")
-_DEEPEST: Final = 200
-"""No object nests as deeply; PyYAML would run out of the stack over some ten thousand levels."""
-_REPEATED: Final = 1_000_000
-"""How many values aliases may repeat in a document: rules read each as if it was written out."""
 _LARGEST: Final = 256 << 20
 """Bytes of one file, or of standard input."""
 
@@ -84,7 +79,6 @@ class _Loader(StrictLoader):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._depth = 0
         self._tags: dict[tuple[type[yaml.Node], str, Any], str] = {}
         self._scalars: dict[tuple[str, str], Any] = {}
 
@@ -96,16 +90,6 @@ class _Loader(StrictLoader):
             tag = str(super().resolve(*asked))  # type: ignore[no-untyped-call]
             self._tags[asked] = tag
         return tag
-
-    def descend_resolver(self, parent: yaml.Node, index: Any) -> None:  # noqa: ARG002
-        """Enter a node."""
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise RecursionError
-
-    def ascend_resolver(self) -> None:
-        """Leave a node."""
-        self._depth -= 1
 
     def plain(self, node: yaml.Node) -> Any:
         """Return the value of a node; what aliases name is written out."""
@@ -119,7 +103,7 @@ class _Loader(StrictLoader):
                     return self.construct_object(node, deep=True)
                 found[key.value] = self.plain(value)
             if len(found) < len(node.value):
-                refuse_repeated(node)
+                refuse_repeated(node.value)
             return found
         if kind is SequenceNode and tag == _SEQUENCE:
             return [self.plain(item) for item in node.value]
@@ -160,7 +144,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _bounded(document: Any) -> None:
     level = [document]
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         level = [
             child
             for value in level
@@ -179,9 +163,8 @@ def _yaml(text: str, name: str) -> Iterator[Given]:
             node = loader.get_node()
             assert node is not None, "there is one, as was just asked"
             place = f"{name}:{node.start_mark.line + 1}"
-            sizes: dict[int, int] = {}
-            repeated = _size(node, sizes) - len(sizes) if "&" in text else 0
-            if repeated > _REPEATED:
+            repeated = repetitions(node) if "&" in text else 0
+            if repeated > REPEATED:
                 raise ManifestError(f"{place} repeats too much by aliases")
             document = loader.plain(node)
             if repeated:
@@ -192,22 +175,10 @@ def _yaml(text: str, name: str) -> Iterator[Given]:
         mark = error.problem_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         raise ManifestError(f"{place} is not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ManifestError(f"{name} is not YAML: {error}") from None
-    except (ValueError, TypeError, OverflowError, AttributeError, KeyError):
+    except (TypeError, AttributeError, KeyError):
         # A tag that asks for what its value is not: PyYAML lets Python's own error through.
         raise ManifestError(f"{name} is not YAML: a value is not what its tag says") from None
     finally:
         loader.dispose()
-
-
-def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
-    """Count the nodes of a tree as if every alias was written out."""
-    known = sizes.get(id(node))
-    if known is None:
-        # A node that is a part of itself counts for nothing here; it nests too deeply.
-        sizes[id(node)] = 0
-        children = node.value if isinstance(node, MappingNode | SequenceNode) else ()
-        nodes = chain.from_iterable(children) if isinstance(node, MappingNode) else children
-        known = sizes[id(node)] = 1 + sum(_size(child, sizes) for child in nodes)
-    return known

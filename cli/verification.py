@@ -153,7 +153,8 @@ def _parse(text: str) -> SplitResult:
 def _is_host(host: str) -> bool:
     """Tell whether DNS, or a connection, can be asked for it at all."""
     try:
-        return ":" in host or bool(host.encode("idna"))
+        named = host.isprintable() and " " not in host
+        return named and (":" in host or bool(host.encode("idna")))
     except UnicodeError:
         return False
 

@@ -62,4 +62,4 @@ def decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileError(f"it is no text in UTF-8: byte {error.start} is none of it") from None
+        raise FileError(str(error)) from None
