@@ -164,7 +164,7 @@ def _trusting_only(ca_pem: str) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_verify_locations(cadata=ca_pem)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:
         raise TargetError(f"the CA certificate is not a PEM certificate: {error}") from None
     return context
 

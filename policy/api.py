@@ -142,7 +142,7 @@ class Api:
             found = self.find(base(version)) or {"resources": []}
             with shaped(base(version)):
                 self._kinds[version] = {
-                    item["kind"]: Served(item["name"], item["namespaced"])
+                    item["kind"]: Served(named(item["name"]), item["namespaced"])
                     for item in found["resources"]
                     if "/" not in item["name"]
                 }
@@ -173,6 +173,13 @@ def shaped(path: str) -> Iterator[None]:
         yield
     except (AttributeError, KeyError, TypeError):
         raise RefusedError(200, f"its answer to {path} is not that of Kubernetes") from None
+
+
+def named(value: Any) -> str:
+    """Return a text as it is, where `shaped` is to refuse anything else."""
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _why(error: Exception) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import urllib3
 
-from policy.api import Api, RefusedError, base, shaped
+from policy.api import Api, RefusedError, base, named, shaped
 from policy.kubeconfig import AT_ONCE, KubeconfigError
 from policy.model import Kind
 from policy.world import Given
@@ -82,13 +82,15 @@ def _versions(api: Api) -> dict[str, list[str]]:
     found = api.get("/apis")
     with shaped("/apis"):
         groups = {
-            group["name"]: [
-                version["groupVersion"]
-                for version in (group["preferredVersion"], *group["versions"])
-            ]
+            group["name"]: list(
+                dict.fromkeys(
+                    named(version["groupVersion"])
+                    for version in (group["preferredVersion"], *group["versions"])
+                )
+            )
             for group in found["groups"]
         }
-    return {"": ["v1"]} | {name: list(dict.fromkeys(found)) for name, found in groups.items()}
+    return {"": ["v1"]} | groups
 
 
 def _path(api: Api, versions: Iterable[str], kind: Kind) -> str | None:
