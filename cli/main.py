@@ -205,7 +205,8 @@ def _observed(rules: Iterable[Rule], kubeconfig: Path | None, context: str | Non
     try:
         return observe(kinds, str(kubeconfig) if kubeconfig else None, context)
     except ObserveError as error:
-        raise _stop(str(error)) from None
+        which = f"--kubeconfig {kubeconfig}: " if kubeconfig else ""
+        raise _stop(f"{which}{error}") from None
 
 
 def _chosen(ids: list[str]) -> tuple[Rule, ...]:

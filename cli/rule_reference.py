@@ -86,8 +86,9 @@ serverless-mesh check -f manifests/ --context production # the cluster as it wou
 ```
 
 It reads YAML and JSON with any number of documents and lists in it; of folders, the files that end
-in `.yaml`, `.yml` or `.json`. Manifests over a live cluster replace what has their kind, namespace
-and name there. Nothing is ever written.
+in `.yaml`, `.yml` or `.json`. A file is a regular one of at most 256 MiB, and no mapping in it has
+a key twice. Manifests over a live cluster replace what has their kind, namespace and name there.
+Nothing is ever written.
 
 | option | what it does |
 |---|---|
@@ -101,7 +102,8 @@ and name there. Nothing is ever written.
 |---|---|
 | 0 | no violation |
 | 1 | at least one violation, also of a rule of severity warning |
-| 2 | could not judge: a file, the cluster or an option is unusable, or nothing is there to judge |
+| 2 | could not judge: a file, the cluster or an option is unusable, nothing is there to judge, or \
+(where nothing is violated) something in what `-f` names is no object |
 
 What is undetermined is printed and changes no exit code. In a pipeline, for example GitHub's:
 

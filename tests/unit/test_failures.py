@@ -22,6 +22,7 @@ from tests.policy.cases import private_key, private_pem
 from tests.policy.integration import documented
 
 ROOT = Path(__file__).resolve().parents[2]
+LIST = {"apiVersion": "v1", "kind": "List", "items": 7}
 SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "b"}}
 
 
@@ -220,7 +221,7 @@ def test_a_key_that_stands_twice_is_said_with_its_place() -> None:
 def test_what_was_not_judged_is_never_exit_code_0(tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(yaml.safe_dump(SERVICE), "utf-8")
     assert run("check", "-f", tmp_path).exit_code == 0
-    for other in ({"values": 1}, {"kind": "List"}, "text", {**SERVICE, "metadata": {}}):
+    for other in ({"values": 1}, {"kind": "List"}, LIST, "text", {**SERVICE, "metadata": {}}):
         (tmp_path / "other.yaml").write_text(yaml.safe_dump(other), "utf-8")
         assert "not judged: " in refused("check", "-f", tmp_path)
 

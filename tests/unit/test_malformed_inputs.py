@@ -29,8 +29,9 @@ TOKEN: Final = "sk-7c1f0d-never-shown"
 KEY: Final = "some-key"
 ODD: Final[tuple[Any, ...]] = (
     None, True, -1, 1.5, float("nan"), 10**30, "", "*", "\x00", "\ud800", "a\n::error::b",
-    "\x1b[2J", "x" * 300, [], {}, [None], [[]], {"": None}, {1: 2}, {"a": {"b": [{}]}}, "2026-11-25",
-    "٤", "::", "https://[::1", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    "\x1b[2J", "x" * 300, [], {}, [None], [[]], {"": None}, {1: 2}, {"a": {"b": [{}]}},
+    "2026-11-25", "٤", "::", "https://[::1",
+    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
 )  # fmt: skip
 BYTES: Final = (
     b"\xff", b"\x00", b"\t", b"&a [*a]", b"!!binary", b"!!int x", b"%", b"---\n", b"{", b"]", b"'",
