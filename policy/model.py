@@ -98,8 +98,9 @@ class Rule:
     `section` is the section of the documentation behind it. `kinds` are the kinds that `check`
     reads: only these are listed from a cluster; `check_only` ones only when somebody asks for a
     check of it, not in every run of a stack. `harmful` rules also gate each single object before
-    it is written. `remediate` takes the body of one object and the world, and returns the mended
-    body, or None where nothing is to be mended or mending is not safe.
+    it is written. Those `of_updates` judge what an update does, so that they have nothing to say of
+    a cluster or of manifests as they are. `remediate` takes the body of one object and the world,
+    and returns the mended body, or None where nothing is to be mended or mending is not safe.
     """
 
     id: str
@@ -112,6 +113,7 @@ class Rule:
     check: Callable[["World"], Iterable[Finding]]
     check_only: frozenset[Kind] = frozenset()
     harmful: bool = False
+    of_updates: bool = False
     remediate: Callable[[Mapping[str, Any], "World"], dict[str, Any] | None] | None = None
 
 

@@ -4,7 +4,7 @@ Lists are read in pages. A kind that may not be read, or that the cluster does n
 and stops nothing else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +13,7 @@ import urllib3
 
 from policy.api import Api, RefusedError, base
 from policy.kubeconfig import AT_ONCE, KubeconfigError
-from policy.model import Kind
+from policy.model import Kind, Ref
 from policy.world import Given
 
 PAGE: Final = 500
@@ -25,6 +25,10 @@ class ObserveError(Exception):
     """No cluster could be read; the message says what was tried."""
 
 
+Find = Callable[[Ref], Mapping[str, Any] | None]
+"""Returns an object of any kind as it is now, None where there is none."""
+
+
 @dataclass(frozen=True)
 class Observation:
     """What was read: the objects, and why some kinds are not among them.
@@ -34,6 +38,7 @@ class Observation:
 
     objects: tuple[Given, ...]
     unread: dict[Kind, str]
+    find: Find | None = None
 
 
 def observe(
@@ -61,6 +66,7 @@ def observe(
     return Observation(
         tuple(found for objects, _ in read for found in objects),
         {kind: refusal for kind, (_, refusal) in zip(wanted, read, strict=True) if refusal},
+        lambda ref: api.object(ref.api_version, ref.kind.name, ref.namespace, ref.name),
     )
 
 

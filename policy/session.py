@@ -6,7 +6,7 @@ out. Each judgement is of one cluster.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -16,9 +16,9 @@ from typing import Any, Final, NamedTuple
 from policy import state, wire
 from policy.kubeconfig import is_path
 from policy.model import Judgement, Kind, Ref, Rule, Violation, judge
-from policy.observe import Observation, ObserveError, observe
+from policy.observe import Find, Observation, ObserveError, observe
 from policy.values import UNKNOWN, has_unknown, mapping, text
-from policy.world import Given, StackResource, World, ref_of
+from policy.world import NAMESPACE, Given, StackResource, World, ref_of
 
 _ADDRESS: Final = ("kubeconfig", "context", "renderYamlToDirectory")
 """The inputs of a provider that tell one cluster from another; what is rendered is on none."""
@@ -64,6 +64,8 @@ class Cluster:
     read: bool = False
     declared: dict[str, Given] = field(default_factory=dict)
     patches: dict[str, Given] = field(default_factory=dict)
+    find: Find | None = None
+    looked: dict[Ref, tuple[Given, ...]] = field(default_factory=dict)
     told: bool = False
 
     def add(self, resource: Resource) -> Ref | None:
@@ -76,13 +78,29 @@ class Cluster:
         among[resource.urn] = Given(body, resource.urn, secret)
         return ref_of(body, resource.urn)
 
-    def world(self, gone: Iterable[Ref], stack: tuple[StackResource, ...] = ()) -> World:
-        """Return the cluster as it will be, without those of the `gone` that are not declared."""
+    def look(self, ref: Ref) -> None:
+        """Look for an object of any kind, by its name; those that rules read are known already."""
+        if self.find is not None and ref not in self.looked:
+            body = self.find(ref)
+            self.looked[ref] = () if body is None else (Given(body),)
+
+    def world(
+        self,
+        previous: Iterable[state.Owned],
+        gone: Iterable[state.Owned],
+        stack: tuple[StackResource, ...] = (),
+    ) -> World:
+        """Return the cluster as it will be, without those of the `gone` that are not declared.
+
+        `previous` is what the stack's state has.
+        """
+        looked = (found for entry in self.looked.values() for found in entry)
         return World.of(
             self.declared.values(),
-            self.observation.objects,
+            (*self.observation.objects, *looked),
             patches=self.patches.values(),
-            deleted=gone,
+            deleted=[Given(each.properties, each.urn) for each in gone],
+            owned=frozenset(each.ref for each in previous),
             unread=self.observation.unread,
             complete=self.read,
             stack=stack,
@@ -95,13 +113,13 @@ class Session:
     def __init__(
         self,
         rules: Iterable[Rule],
-        former: Callable[[], frozenset[Ref]] = frozenset,
+        previous: Callable[[], Sequence[state.Owned]] = tuple,
         observer: Callable[[Iterable[Kind], str | None, str | None], Observation] = observe,
     ) -> None:
-        """Judge by the rules; `former` gives what the stack had, and is asked when needed."""
+        """Judge by the rules; `previous` gives what the stack's state has, asked when needed."""
         self.mode = Observe.REQUIRED
         self._rules = tuple(rules)
-        self._former = former
+        self._previous = previous
         self._observer = observer
         self._clusters: dict[str, Cluster] = {}
         self._gates: dict[str, tuple[Resource, Ref | None, World, World]] = {}
@@ -115,7 +133,7 @@ class Session:
             if resource.body is None:
                 return None
             self._inputs[resource.urn] = resource.properties
-            cluster = self._cluster(resource)
+            cluster = self._cluster(resource.provider)
             if cluster.problem is None or cluster.told:
                 return None
             cluster.told = True
@@ -171,14 +189,19 @@ class Session:
         for resource in resources:
             others.append(StackResource(resource.urn, resource.type, resource.properties))
             if resource.body is not None:
-                cluster = self._cluster(resource)
+                cluster = self._cluster(resource.provider)
                 # What it comes to by the plugin's preview is misleading for a replacement: that is
                 # laid over the object which it replaces, or has a name which it never gets.
                 declared = self._inputs.get(resource.urn, resource.properties)
                 cluster.add(resource._replace(properties=declared))
                 clusters[id(cluster)] = cluster
-        gone = self._former()
-        worlds = [cluster.world(gone) for cluster in clusters.values()]
+        previous = self._previous()
+        gone = [each for each in previous if not each.retained]
+        if not clusters:
+            # All of it goes; where it was, only the state knows.
+            found = [self._cluster(each.provider) for each in gone]
+            clusters = {id(cluster): cluster for cluster in found}
+        worlds = [cluster.world(previous, gone) for cluster in clusters.values()]
         worlds.append(World.of(stack=tuple(others)))
         said: dict[str, list[Judgement]] = {rule.id: [] for rule in self._rules}
         for world in worlds:
@@ -196,16 +219,21 @@ class Session:
             ref, now = None, World.of(stack=alone)
             later = now
         else:
-            cluster = self._cluster(resource)
+            cluster = self._cluster(resource.provider)
             ref = cluster.add(resource)
-            now = cluster.world((), alone)
-            former = self._former()
-            later = cluster.world(former, alone) if former else now
+            previous = self._previous()
+            if ref is not None and not resource.patches and ref not in {p.ref for p in previous}:
+                cluster.look(ref)
+            gone = [each for each in previous if not each.retained]
+            replaced = [each for each in gone if each.urn == resource.urn and each.ref != ref]
+            now = cluster.world(previous, replaced, alone)
+            # What is in a namespace that is not declared yet stays, as that does.
+            yet = [each for each in gone if each.ref.kind != NAMESPACE]
+            later = cluster.world(previous, yet, alone) if yet else now
         self._gates = {resource.urn: (resource, ref, now, later)}
         return ref, now, later
 
-    def _cluster(self, resource: Resource) -> Cluster:
-        provider = resource.provider
+    def _cluster(self, provider: Mapping[str, Any]) -> Cluster:
         key = json.dumps([repr(wire.opened(provider.get(name))) for name in _ADDRESS])
         if key not in self._clusters:
             self._clusters[key] = self._read(wire.opened(dict(provider)))
@@ -223,7 +251,7 @@ class Session:
             found = self._observer(kinds, _located(kubeconfig), text(context) or None)
         except ObserveError as error:
             return Cluster(nothing, problem=str(error))
-        return Cluster(found, read=True)
+        return Cluster(found, read=True, find=found.find)
 
 
 def _located(kubeconfig: Any) -> str | None:

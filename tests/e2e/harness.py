@@ -164,4 +164,7 @@ def make_stack(
     )
     stack.succeed("stack", "init", name)
     stack.succeed("config", "set", "kubernetes:kubeconfig", str(kubeconfig))
+    if program is None:
+        # So that tests can destroy what they made; `test_ownership.py` has the default.
+        stack.configure(protect=False)
     return stack
