@@ -38,10 +38,15 @@ def check(world: World) -> Iterator[Finding]:
 
 
 def _namespace(world: World, item: Object) -> Iterator[Finding]:
-    inside = [ref for ref in world.running if ref.namespace == item.ref.name]
-    yield from _needed(item, "objects in it", _others(world, inside))
-    if not inside:
-        yield item.unsure("", "the namespace is deleted, and what is in it can't be told")
+    inside = _others(world, [ref for ref in world.running if ref.namespace == item.ref.name])
+    yield from _needed(item, "objects in it", inside)
+    known = world.complete and NAMESPACE not in world.unread
+    if not inside and (item.ref in world.running or not known):
+        yield item.breaks(
+            "",
+            "deleted by this update with all that is in it, of which rules read a few kinds only",
+            "kept: retainOnDelete",
+        )
 
 
 def _mesh(world: World, item: Object) -> Iterator[Finding]:
