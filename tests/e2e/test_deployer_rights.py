@@ -96,13 +96,14 @@ def post(kubeconfig: Path, stack: PulumiStack) -> None:
                     raise
 
 
-def live(stack: PulumiStack, kubeconfig: Path) -> None:
+def live(stack: PulumiStack, kubeconfig: Path, api: client.ApiClient) -> None:
     """Live through what a stack does: made, changed, read again, told to go, and gone."""
     stack.up()
     post(kubeconfig, stack)
     stack.configure(keyBits=3072, terminationDrainDuration="40s")
     stack.up("--refresh")
     stack.preview()
+    grant(api, roles("destroy"))
     stack.destroy()
 
 
@@ -133,8 +134,8 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
             "domainMappings[0].service": "hello",
         }.items():
             stack.succeed("config", "set", "--path", path, value)
-        live(stack, kubeconfig)
-        unused(tmp_path / "audit.log", lines(*files))
+        live(stack, kubeconfig, api)
+        unused(tmp_path / "audit.log", lines(*files, "destroy"))
 
         # The mesh is others': none of the rights to make one are left.
         rbac = client.RbacAuthorizationV1Api(api)
@@ -169,7 +170,7 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
             existingMesh=True,
             allowMeshChanges=["mtls", "drain", "gatewayLabels", "excludedPorts"],
         )
-        live(mine, kubeconfig)
+        live(mine, kubeconfig, api)
         unused(tmp_path / "audit.log", lines("existing-mesh"))
 
 

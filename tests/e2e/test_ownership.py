@@ -156,10 +156,8 @@ def test_another_name_and_another_backend_touch_nothing(
     (tmp_path / "exported.json").write_text(exported, "utf-8")
     backend = tmp_path / "elsewhere"
     backend.mkdir()
-    moved = replace(
-        renamed, env={**renamed.env, "PULUMI_BACKEND_URL": f"file://{backend}"}, name="moved"
-    )
-    moved.succeed("stack", "init", "moved")
+    moved = replace(renamed, env={**renamed.env, "PULUMI_BACKEND_URL": f"file://{backend}"})
+    moved.succeed("stack", "init", "renamed")
     moved.configure(projects=["shop"])
     moved.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig))
     moved.succeed("stack", "import", "--file", str(tmp_path / "exported.json"), "--force")
