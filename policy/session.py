@@ -1,8 +1,8 @@
 """One run of the engine, as the pack sees it: resources come one by one, then all together.
 
-Each cluster of the stack's providers is read once. Over what was read lie the objects that the
-stack has declared so far; what the stack had and does not declare (any more, or yet) can be left
-out. Each judgement is of one cluster.
+Each cluster of the stack's providers is read once, and each object that rules name in it. Over what
+was read lie the objects that the stack has declared so far; what the stack had and does not declare
+(any more, or yet) can be left out. Each judgement is of one cluster.
 """
 
 import json
@@ -15,8 +15,19 @@ from typing import Any, Final, NamedTuple
 
 from policy import state, wire
 from policy.kubeconfig import is_path
-from policy.model import Judgement, Kind, Ref, Rule, Violation, judge
-from policy.observe import Observation, ObserveError, observe
+from policy.model import (
+    Judgement,
+    Kind,
+    Ref,
+    Rule,
+    Unread,
+    Violation,
+    by_finding,
+    judge,
+    listed,
+    unread,
+)
+from policy.observe import Observation, ObserveError, followed, observe
 from policy.values import UNKNOWN, has_unknown, mapping, text
 from policy.world import Given, StackResource, World, ref_of
 
@@ -58,13 +69,14 @@ class Resource(NamedTuple):
 class Cluster:
     """A cluster and what the stack has declared on it so far."""
 
+    rules: tuple[Rule, ...]
     observation: Observation
     problem: str | None = None
     """Why it could not be read."""
     read: bool = False
     declared: dict[str, Given] = field(default_factory=dict)
     patches: dict[str, Given] = field(default_factory=dict)
-    told: bool = False
+    told: set[str] = field(default_factory=set)
 
     def add(self, resource: Resource) -> Ref | None:
         """Lay a resource's object over the cluster and return who it is."""
@@ -78,15 +90,22 @@ class Cluster:
 
     def world(self, gone: Iterable[Ref], stack: tuple[StackResource, ...] = ()) -> World:
         """Return the cluster as it will be, without those of the `gone` that are not declared."""
-        return World.of(
-            self.declared.values(),
-            self.observation.objects,
-            patches=self.patches.values(),
-            deleted=gone,
-            unread=self.observation.unread,
-            complete=self.read,
-            stack=stack,
-        )
+
+        def overlaid(seen: Observation) -> World:
+            return World.of(
+                self.declared.values(),
+                seen.objects,
+                patches=self.patches.values(),
+                deleted=gone,
+                unread=seen.unread,
+                unseen=seen.unseen,
+                complete=self.read,
+                stack=stack,
+            )
+
+        patched = {ref_of(given.body) for given in self.patches.values()}
+        self.observation, world = followed(self.rules, self.observation, overlaid, patched)
+        return world
 
 
 class Session:
@@ -100,6 +119,8 @@ class Session:
     ) -> None:
         """Judge by the rules; `former` gives what the stack had, and is asked when needed."""
         self.mode = Observe.REQUIRED
+        self.stopped_by: set[Unread] = set()
+        """What was not read and has been said where reading it is required."""
         self._rules = tuple(rules)
         self._former = former
         self._observer = observer
@@ -110,16 +131,27 @@ class Session:
         self._lock = RLock()
 
     def unreadable(self, resource: Resource) -> str | None:
-        """Say why the cluster of a Kubernetes object can't be read; once for each cluster."""
+        """Say what of a Kubernetes object's cluster can't be read, and which rules need it.
+
+        That is the whole cluster, kinds, or objects that it names. Of a cluster, each is said once.
+        """
         with self._lock:
             if resource.body is None:
                 return None
             self._inputs[resource.urn] = resource.properties
             cluster = self._cluster(resource)
-            if cluster.problem is None or cluster.told:
-                return None
-            cluster.told = True
-            return cluster.problem
+            lines = [] if cluster.problem is None else [cluster.problem]
+            if cluster.read:
+                _, now, _ = self._at(resource)
+                found = by_finding(
+                    Judgement(rule, each) for rule in self._rules for each in unread(rule, now)
+                )
+                lines += listed(found)
+                if self.mode is Observe.REQUIRED:
+                    self.stopped_by.update(found)
+            fresh = [line for line in lines if line not in cluster.told]
+            cluster.told.update(fresh)
+            return "\n".join(fresh) or None
 
     def gate(self, rule: Rule, resource: Resource) -> list[Violation]:
         """Return what a rule finds wrong with one resource that is about to be written.
@@ -214,16 +246,16 @@ class Session:
     def _read(self, provider: Mapping[str, Any]) -> Cluster:
         nothing = Observation((), {})
         if self.mode is Observe.OFF or provider.get("renderYamlToDirectory"):
-            return Cluster(nothing)
+            return Cluster(self._rules, nothing)
         kubeconfig, context = provider.get("kubeconfig"), provider.get("context")
         if has_unknown(kubeconfig) or context is UNKNOWN:
-            return Cluster(nothing)
+            return Cluster(self._rules, nothing)
         kinds = {kind for rule in self._rules for kind in rule.kinds}
         try:
             found = self._observer(kinds, _located(kubeconfig), text(context) or None)
         except ObserveError as error:
-            return Cluster(nothing, problem=str(error))
-        return Cluster(found, read=True)
+            return Cluster(self._rules, nothing, problem=str(error))
+        return Cluster(self._rules, found, read=True)
 
 
 def _located(kubeconfig: Any) -> str | None:

@@ -178,6 +178,7 @@ def load(path: Path) -> Case:
         patches=[Given(body) for body in header.get("patches", [])],
         deleted=[ref_of(body) for body in header.get("deleted", [])],
         unread={kind(name): why for name, why in header.get("unread", {}).items()},
+        unseen={ref_of(each["object"]): each["why"] for each in header.get("unseen", [])},
         complete=header.get("complete", False),
         mesh=header.get("mesh"),
         stack=stack,
