@@ -142,7 +142,7 @@ class _Reader:
         """Return the kind's objects, or why there are none of them."""
         served = None
         try:
-            served = self._served(kind)
+            served = self._served(kind, self.patience)
             if served is None:
                 return []
             path = f"{base(served[0])}/{served[1].plural}"
@@ -155,24 +155,23 @@ class _Reader:
         """Return an object, None where there is none, or why it can't be read."""
         if not all(map(_NAME.fullmatch, filter(None, (ref.namespace, ref.name)))):
             return None
-        served = None
+        # It may be long after the kinds were listed.
+        served, patience = None, self.patience.anew()
         try:
-            served = self._served(ref.kind)
+            served = self._served(ref.kind, patience)
             if served is None:
                 return None
             version, kind = served[0], ref.kind.name
-            found = self.patience.ask(
-                lambda: self.api.object(version, kind, ref.namespace, ref.name)
-            )
+            found = patience.ask(lambda: self.api.object(version, kind, ref.namespace, ref.name))
         except (RefusedError, urllib3.exceptions.HTTPError) as error:
             right = _grant(error, ref.kind, served, "get", ref.name, ref.namespace)
             return f"can't be read: {error}{right}"
         return Given(found) if found else None
 
-    def _served(self, kind: Kind) -> tuple[str, Served] | None:
+    def _served(self, kind: Kind, patience: Patience) -> tuple[str, Served] | None:
         """Return the first version that has the kind, and how it is served there; or None."""
         for version in self.versions.get(kind.group, ()):
-            kinds = self.patience.ask(partial(self.api.kinds, version))
+            kinds = patience.ask(partial(self.api.kinds, version))
             if served := kinds.get(kind.name):
                 return version, served
         return None

@@ -129,13 +129,9 @@ def _undetermined(rules: Iterable[Rule], session: Session) -> Policy:
                 said.setdefault(finding, []).append(rule.id)
         for finding, ids in said.items():
             report(f"{finding} ({', '.join(ids)})", finding.ref.source or None)
-        unread = {
-            finding: ids
-            for finding, ids in by_finding(judged).items()
-            if finding not in session.stopped_by
-        }
-        if unread:
-            report("\n".join(["not read, and so not judged:", *listed(unread)]), None)
+        unread = [*session.problems(), *listed(by_finding(judged))]
+        if fresh := [line for line in unread if line not in session.said]:
+            report("\n".join(["not read, and so not judged:", *fresh]), None)
 
     return StackValidationPolicy(
         UNDETERMINED,

@@ -25,9 +25,14 @@ class Patience:
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._seconds = seconds
         self._clock = clock
         self._wait = wait
         self._end = clock() + seconds
+
+    def anew(self) -> "Patience":
+        """Return one that lasts as long from now on."""
+        return Patience(self._seconds, self._clock, self._wait)
 
     def ask(self, question: Callable[[], Answer], passing: Collection[int] = PASSING) -> Answer:
         """Return the answer; errors of the `passing` status, or of the connection, ask again.

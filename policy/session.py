@@ -20,7 +20,6 @@ from policy.model import (
     Kind,
     Ref,
     Rule,
-    Unread,
     Violation,
     by_finding,
     judge,
@@ -90,12 +89,14 @@ class Cluster:
 
     def world(self, gone: Iterable[Ref], stack: tuple[StackResource, ...] = ()) -> World:
         """Return the cluster as it will be, without those of the `gone` that are not declared."""
+        # A part of an object that could not be read must not pass for the whole.
+        patched = [(ref_of(given.body), given) for given in self.patches.values()]
 
         def overlaid(seen: Observation) -> World:
             return World.of(
                 self.declared.values(),
                 seen.objects,
-                patches=self.patches.values(),
+                patches=(each for ref, each in patched if ref not in seen.unseen),
                 deleted=gone,
                 unread=seen.unread,
                 unseen=seen.unseen,
@@ -103,8 +104,9 @@ class Cluster:
                 stack=stack,
             )
 
-        patched = {ref_of(given.body) for given in self.patches.values()}
-        self.observation, world = followed(self.rules, self.observation, overlaid, patched)
+        self.observation, world = followed(
+            self.rules, self.observation, overlaid, {ref for ref, _ in patched}
+        )
         return world
 
 
@@ -119,8 +121,8 @@ class Session:
     ) -> None:
         """Judge by the rules; `former` gives what the stack had, and is asked when needed."""
         self.mode = Observe.REQUIRED
-        self.stopped_by: set[Unread] = set()
-        """What was not read and has been said where reading it is required."""
+        self.said: set[str] = set()
+        """What could not be read, as far as it was said where reading it is required."""
         self._rules = tuple(rules)
         self._former = former
         self._observer = observer
@@ -147,10 +149,10 @@ class Session:
                     Judgement(rule, each) for rule in self._rules for each in unread(rule, now)
                 )
                 lines += listed(found)
-                if self.mode is Observe.REQUIRED:
-                    self.stopped_by.update(found)
             fresh = [line for line in lines if line not in cluster.told]
             cluster.told.update(fresh)
+            if self.mode is Observe.REQUIRED:
+                self.said.update(fresh)
             return "\n".join(fresh) or None
 
     def gate(self, rule: Rule, resource: Resource) -> list[Violation]:
@@ -183,6 +185,11 @@ class Session:
                 return None
             _, world, _ = self._at(resource)
             return rule.remediate(resource.properties, world)
+
+    def problems(self) -> list[str]:
+        """Say why clusters could not be read at all."""
+        with self._lock:
+            return [each.problem for each in self._clusters.values() if each.problem is not None]
 
     def judge(self, rule: Rule, resources: Iterable[Resource]) -> list[Judgement]:
         """Return what a rule says of the whole stack.

@@ -439,13 +439,25 @@ def test_of_a_secret_that_the_stack_declares_nothing_is_read() -> None:
     assert cluster.named == []
 
 
+def patched_secret() -> Resource:
+    body = secret_of({})
+    body["metadata"]["labels"] = {"team": "mesh"}
+    return resource(body, "kubernetes:core/v1:SecretPatch")
+
+
+def test_a_patch_of_a_secret_that_could_not_be_read_is_no_secret() -> None:
+    cluster = Cluster(plane())
+    cluster.unseen = {CERTS: "can't be read"}
+    run = session(cluster, rules=[CERTIFICATE])
+    found = run.judge(CERTIFICATE, [patched_secret(), resource(served())])
+    assert [each.finding for each in found] == [Unread(CERTS, "", "can't be read")]
+
+
 def test_a_secret_that_the_stack_patches_is_read_all_the_same() -> None:
     cluster = Cluster(plane())
     cluster.secrets = {CERTS: secret_of({"tls.crt": "eA==", "tls.key": "eA=="})}
     run = session(cluster, rules=[CERTIFICATE])
-    patch = secret_of({})
-    patch["metadata"]["labels"] = {"team": "mesh"}
-    patched = resource(patch, "kubernetes:core/v1:SecretPatch")
+    patched = patched_secret()
     found = run.judge(CERTIFICATE, [patched, resource(served())])
     assert cluster.named == [CERTS]
     assert {each.finding.field for each in found} == {"data.tls.crt"}
@@ -530,6 +542,16 @@ def test_patches_lie_over_what_was_observed() -> None:
     run = session(Cluster(gateway("foreign"), gateway("one")))
     patch = {**gateway("one"), "spec": {"selector": {"istio": "ingressgateway"}}}
     assert "one" in names(run.gate(CONFLICT, resource(patch, TYPE + "Patch")))
+
+
+def test_several_patches_of_one_object_all_count() -> None:
+    run = session(Cluster(gateway("foreign"), gateway("one", "one.example.org")))
+    base = gateway("one")
+    hosts = resource({**base, "spec": {"servers": base["spec"]["servers"]}}, TYPE + "Patch")
+    labels = {**base, "metadata": {**base["metadata"], "labels": {"a": "b"}}, "spec": {}}
+    run.gate(CONFLICT, hosts)
+    found = run.gate(CONFLICT, hosts._replace(urn="urn:second", properties=labels))
+    assert "one" in names(found)
 
 
 def test_objects_with_secrets_are_judged_and_show_none() -> None:
@@ -632,6 +654,27 @@ def test_what_was_not_read_is_a_violation_where_it_is_required_and_else_said_onc
         assert stopped == []
         wanted = [] if mode is Observe.OFF else [f"not read, and so not judged:\n{lines}"]
         assert [text for text in noted if "not read" in text] == wanted
+
+
+@pytest.mark.parametrize("mode", Observe)
+def test_a_cluster_that_does_not_answer_is_said_once(mode: Observe) -> None:
+    cluster = Cluster(error="the cluster does not answer")
+    observed, *_, undetermined = policies((CONFLICT,), session(cluster))
+    one = SimpleNamespace(
+        urn="urn:one",
+        resource_type=TYPE,
+        props=handed(gateway("one")),
+        provider=None,
+        get_config=lambda: {"observe": mode},
+    )
+    stopped = said(observed, one)
+    noted = said(undetermined, SimpleNamespace(resources=[one]))
+    assert len([text for text in stopped if "does not answer" in text]) == (
+        mode is Observe.REQUIRED
+    )
+    assert len([text for text in noted if "does not answer" in text]) == (
+        mode is Observe.BEST_EFFORT
+    )
 
 
 def test_marked_secrets_are_the_sdks() -> None:
