@@ -85,6 +85,8 @@ class Door:
 
     objects: DynamicClient
     kubeconfig: Path
+    strangers: Path
+    """The kubeconfig of a user without any rights."""
 
     def create(self, body: dict[str, Any]) -> None:
         kind = self.objects.resources.get(api_version=body["apiVersion"], kind=body["kind"])
@@ -131,7 +133,8 @@ class Door:
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("observer")
     with Cluster(folder / "cluster") as cluster, cluster.client() as api:
-        found = Door(DynamicClient(api), cluster.kubeconfig_for(USER))
+        users = (cluster.kubeconfig_for(user) for user in (USER, "stranger"))
+        found = Door(DynamicClient(api), *users)
         for group, kind in NOT_LOCAL:
             found.create(definition(group, kind))
         namespaces = {body["metadata"]["namespace"] for body in documented()}
@@ -153,6 +156,15 @@ def test_the_observer_sees_all_that_rules_need(door: Door) -> None:
     done = door.check()
     assert done.exit_code == 0, done.output
     assert "not read: 0" in done.stdout
+
+
+def test_who_may_look_at_nothing_is_told_all_that_is_missing(door: Door) -> None:
+    done = CliRunner().invoke(app, ["check", "--kubeconfig", str(door.strangers)])
+    assert done.exit_code == 2
+    assert f"not read: {len(KINDS)}" in done.stdout
+    for group, resource, _ in RIGHTS:
+        right = f'apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["list"]'
+        assert done.stdout.count(f"; grant {right}\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -312,6 +312,15 @@ def test_secrets_are_read_by_name_once_and_never_listed(server: ApiServer) -> No
     assert not [each for each in server.asked if each.startswith("/api/v1/secrets")]
 
 
+def test_a_secret_that_is_named_late_is_tried_again_as_any_other(server: ApiServer) -> None:
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "certs"}}
+    server.says[CERTS_PATH] = [refusal(503), (200, {}, body)]
+    clock = Clock()
+    first = seen(server, clock=clock)
+    clock.now += 3600
+    assert found(first.following([CERTS])) == ["certs"]
+
+
 def test_a_secret_that_may_not_be_read_is_told_from_one_that_is_not_there(
     server: ApiServer,
 ) -> None:
