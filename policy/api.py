@@ -13,11 +13,15 @@ CONNECT_WITHIN: Final = 5
 
 
 class RefusedError(Exception):
-    """The API server answered with an error: `status` is its code."""
+    """The API server answered with an error: `status` is its code.
 
-    def __init__(self, status: int, message: str) -> None:
+    `retry_after` are the seconds after which to ask again, where it says so.
+    """
+
+    def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class Served(NamedTuple):
@@ -66,7 +70,9 @@ class Api:
             parsed = None
         if answer.status >= 400:
             said = parsed.get("message") if isinstance(parsed, dict) else None
-            raise RefusedError(answer.status, said or f"status {answer.status}")
+            after = answer.headers.get("Retry-After", "")
+            seconds = float(after) if after.isascii() and after.isdigit() else None
+            raise RefusedError(answer.status, said or f"status {answer.status}", seconds)
         if not isinstance(parsed, dict):
             raise RefusedError(answer.status, f"its answer to {path} is no JSON object")
         return parsed

@@ -134,7 +134,9 @@ def _connection(merged: _Merged, context: str | None) -> Connection:
 
 
 def _pool(server: str, cluster: _Fields, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
-    options: dict[str, Any] = {"maxsize": AT_ONCE, "retries": urllib3.Retry(1), "ssl_context": tls}
+    # A server that asks for patience is an answer, and waiting for it is the caller's to limit.
+    retries = urllib3.Retry(1, respect_retry_after_header=False)
+    options: dict[str, Any] = {"maxsize": AT_ONCE, "retries": retries, "ssl_context": tls}
     if expected := cluster.get("tls-server-name"):
         options |= {"server_hostname": expected, "assert_hostname": expected}
     address = urlsplit(server)

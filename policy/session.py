@@ -1,8 +1,8 @@
 """One run of the engine, as the pack sees it: resources come one by one, then all together.
 
-Each cluster of the stack's providers is read once. Over what was read lie the objects that the
-stack has declared so far; what the stack had and does not declare (any more, or yet) can be left
-out. Each judgement is of one cluster.
+Each cluster of the stack's providers is read once, and each object that rules name in it. Over what
+was read lie the objects that the stack has declared so far; what the stack had and does not declare
+(any more, or yet) can be left out. Each judgement is of one cluster.
 """
 
 import json
@@ -15,8 +15,18 @@ from typing import Any, Final, NamedTuple
 
 from policy import state, wire
 from policy.kubeconfig import is_path
-from policy.model import Judgement, Kind, Ref, Rule, Violation, judge
-from policy.observe import Find, Observation, ObserveError, observe
+from policy.model import (
+    Judgement,
+    Kind,
+    Ref,
+    Rule,
+    Violation,
+    by_finding,
+    judge,
+    listed,
+    unread,
+)
+from policy.observe import Observation, ObserveError, followed, observe
 from policy.values import UNKNOWN, has_unknown, mapping, text
 from policy.world import NAMESPACE, Given, StackResource, World, ref_of
 
@@ -58,15 +68,14 @@ class Resource(NamedTuple):
 class Cluster:
     """A cluster and what the stack has declared on it so far."""
 
+    rules: tuple[Rule, ...]
     observation: Observation
     problem: str | None = None
     """Why it could not be read."""
     read: bool = False
     declared: dict[str, Given] = field(default_factory=dict)
     patches: dict[str, Given] = field(default_factory=dict)
-    find: Find | None = None
-    looked: dict[Ref, tuple[Given, ...]] = field(default_factory=dict)
-    told: bool = False
+    told: set[str] = field(default_factory=set)
 
     def add(self, resource: Resource) -> Ref | None:
         """Lay a resource's object over the cluster and return who it is."""
@@ -79,10 +88,10 @@ class Cluster:
         return ref_of(body, resource.urn)
 
     def look(self, ref: Ref) -> None:
-        """Look for an object of any kind, by its name; those that rules read are known already."""
-        if self.find is not None and ref not in self.looked:
-            body = self.find(ref)
-            self.looked[ref] = () if body is None else (Given(body),)
+        """Look for an object of any kind, by its name; some kinds were read whole."""
+        whole = any(ref.kind in rule.kinds for rule in self.rules)
+        if not whole or ref.kind in self.observation.unread:
+            self.observation = self.observation.following([ref])
 
     def world(
         self,
@@ -94,17 +103,28 @@ class Cluster:
 
         `previous` is what the stack's state has.
         """
-        looked = (found for entry in self.looked.values() for found in entry)
-        return World.of(
-            self.declared.values(),
-            (*self.observation.objects, *looked),
-            patches=self.patches.values(),
-            deleted=[Given(each.properties, each.urn) for each in gone],
-            owned=frozenset(each.ref for each in previous),
-            unread=self.observation.unread,
-            complete=self.read,
-            stack=stack,
+        # A part of an object that could not be read must not pass for the whole.
+        patched = [(ref_of(given.body), given) for given in self.patches.values()]
+        owned = frozenset(each.ref for each in previous)
+        deleted = [Given(each.properties, each.urn) for each in gone]
+
+        def overlaid(seen: Observation) -> World:
+            return World.of(
+                self.declared.values(),
+                seen.objects,
+                patches=(each for ref, each in patched if ref not in seen.unseen),
+                deleted=deleted,
+                owned=owned,
+                unread=seen.unread,
+                unseen=seen.unseen,
+                complete=self.read,
+                stack=stack,
+            )
+
+        self.observation, world = followed(
+            self.rules, self.observation, overlaid, {ref for ref, _ in patched}
         )
+        return world
 
 
 class Session:
@@ -118,6 +138,8 @@ class Session:
     ) -> None:
         """Judge by the rules; `previous` gives what the stack's state has, asked when needed."""
         self.mode = Observe.REQUIRED
+        self.said: set[str] = set()
+        """What could not be read, as far as it was said where reading it is required."""
         self._rules = tuple(rules)
         self._previous = previous
         self._observer = observer
@@ -128,16 +150,27 @@ class Session:
         self._lock = RLock()
 
     def unreadable(self, resource: Resource) -> str | None:
-        """Say why the cluster of a Kubernetes object can't be read; once for each cluster."""
+        """Say what of a Kubernetes object's cluster can't be read, and which rules need it.
+
+        That is the whole cluster, kinds, or objects that it names. Of a cluster, each is said once.
+        """
         with self._lock:
             if resource.body is None:
                 return None
             self._inputs[resource.urn] = resource.properties
             cluster = self._cluster(resource.provider)
-            if cluster.problem is None or cluster.told:
-                return None
-            cluster.told = True
-            return cluster.problem
+            lines = [] if cluster.problem is None else [cluster.problem]
+            if cluster.read:
+                _, now, _ = self._at(resource)
+                found = by_finding(
+                    Judgement(rule, each) for rule in self._rules for each in unread(rule, now)
+                )
+                lines += listed(found)
+            fresh = [line for line in lines if line not in cluster.told]
+            cluster.told.update(fresh)
+            if self.mode is Observe.REQUIRED:
+                self.said.update(fresh)
+            return "\n".join(fresh) or None
 
     def gate(self, rule: Rule, resource: Resource) -> list[Violation]:
         """Return what a rule finds wrong with one resource that is about to be written.
@@ -169,6 +202,11 @@ class Session:
                 return None
             _, world, _ = self._at(resource)
             return rule.remediate(resource.properties, world)
+
+    def problems(self) -> list[str]:
+        """Say why clusters could not be read at all."""
+        with self._lock:
+            return [each.problem for each in self._clusters.values() if each.problem is not None]
 
     def judge(self, rule: Rule, resources: Iterable[Resource]) -> list[Judgement]:
         """Return what a rule says of the whole stack.
@@ -242,16 +280,16 @@ class Session:
     def _read(self, provider: Mapping[str, Any]) -> Cluster:
         nothing = Observation((), {})
         if self.mode is Observe.OFF or provider.get("renderYamlToDirectory"):
-            return Cluster(nothing)
+            return Cluster(self._rules, nothing)
         kubeconfig, context = provider.get("kubeconfig"), provider.get("context")
         if has_unknown(kubeconfig) or context is UNKNOWN:
-            return Cluster(nothing)
+            return Cluster(self._rules, nothing)
         kinds = {kind for rule in self._rules for kind in rule.kinds}
         try:
             found = self._observer(kinds, _located(kubeconfig), text(context) or None)
         except ObserveError as error:
-            return Cluster(nothing, problem=str(error))
-        return Cluster(found, read=True, find=found.find)
+            return Cluster(self._rules, nothing, problem=str(error))
+        return Cluster(self._rules, found, read=True)
 
 
 def _located(kubeconfig: Any) -> str | None:

@@ -104,6 +104,8 @@ class World:
     malformed: Sequence[Malformed] = ()
     unread: Mapping[Kind, str] = field(default_factory=dict)
     """Kinds that could not be listed, each with the reason."""
+    unseen: Mapping[Ref, str] = field(default_factory=dict)
+    """Objects that were asked for by name and could not be read, each with the reason."""
     complete: bool = False
     """Whether a cluster was read, so that what is not here does not exist."""
     given_mesh: str | None = None
@@ -127,6 +129,7 @@ class World:
         deleted: Iterable[Given] = (),
         owned: frozenset[Ref] | None = None,
         unread: Mapping[Kind, str] | None = None,
+        unseen: Mapping[Ref, str] | None = None,
         complete: bool = False,
         mesh: str | None = None,
         stack: Sequence[StackResource] = (),
@@ -166,6 +169,7 @@ class World:
             running,
             tuple(malformed),
             dict(unread or {}),
+            dict(unseen or {}),
             complete,
             mesh,
             tuple(stack),
@@ -205,11 +209,11 @@ class World:
     def missing(self, kind: Kind, namespace: str, name: str, needed: str) -> Iterator[Finding]:
         """Say that an object is needed which is not here.
 
-        Where no cluster was read it may exist all the same; where its kind could not be read,
-        `judge` has said so already.
+        Where no cluster was read it may exist all the same; where its kind, or it, could not be
+        read, `judge` has said so already.
         """
         ref = Ref(kind, namespace, name)
-        if self.complete and kind not in self.unread:
+        if self.complete and kind not in self.unread and ref not in self.unseen:
             yield Violation(ref, "", "no such object", needed)
         elif not self.complete:
             yield Undetermined(

@@ -14,7 +14,13 @@ def check(world: World) -> Iterator[Finding]:
         return
     for ref in sorted(world.made - world.owned):
         item, there = world.by_key[ref], world.running.get(ref)
-        if there is None or ref.kind in ADOPTED:
+        if ref.kind in ADOPTED:
+            continue
+        if ref in world.unseen:
+            yield item.breaks(
+                "", f"not to be looked for: {world.unseen[ref]}", "the right to get it"
+            )
+        if there is None:
             continue
         by = f", written by {', '.join(who)}" if (who := writers(there.body)) else ""
         yield item.breaks(

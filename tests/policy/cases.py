@@ -179,6 +179,7 @@ def load(path: Path) -> Case:
         deleted=[Given(body) for body in header.get("deleted", [])],
         owned=frozenset(map(ref_of, header["owned"])) if "owned" in header else None,
         unread={kind(name): why for name, why in header.get("unread", {}).items()},
+        unseen={ref_of(each["object"]): each["why"] for each in header.get("unseen", [])},
         complete=header.get("complete", False),
         mesh=header.get("mesh"),
         stack=stack,
