@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 import urllib3
 
-from policy.api import Api, RefusedError
+from policy.api import Api, RefusedError, shaped
 from policy.kubeconfig import AT_ONCE, KubeconfigError
 from policy.model import Ref
 from policy.values import at, items, mapping, strings, text
@@ -156,7 +156,7 @@ class Cluster:
         secret = question.wildcard_secret
         operators = question.operators_namespace
         versions = {kind.partition(" ")[0] for kind in question.kinds}
-        with _reported(), ThreadPoolExecutor(AT_ONCE) as pool:
+        with _reported(), shaped("these questions"), ThreadPoolExecutor(AT_ONCE) as pool:
             listed = pool.submit(api.get, "/api/v1/namespaces")
             domain = pool.submit(api.object, *_INGRESS)
             planes = pool.submit(

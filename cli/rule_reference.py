@@ -92,8 +92,9 @@ serverless-mesh check -f manifests/ --context production # the cluster as it wou
 ```
 
 It reads YAML and JSON with any number of documents and lists in it; of folders, the files that end
-in `.yaml`, `.yml` or `.json`. Manifests over a live cluster replace what has their kind, namespace
-and name there. Nothing is ever written.
+in `.yaml`, `.yml` or `.json`. A file is a regular one of at most 256 MiB, and no mapping in it has
+a key twice. Manifests over a live cluster replace what has their kind, namespace and name there.
+Nothing is ever written.
 
 | option | what it does |
 |---|---|
@@ -187,6 +188,7 @@ def _entry(rule: Rule, made: dict[str, Policy]) -> str:
         f"- Reads: {_kinds(rule.kinds) or 'the properties of every resource of the stack'}",
         *([f"- Reads by name: {_kinds(rule.by_name)}"] if rule.by_name else ()),
         *([f"- Reads in a check as well: {_kinds(rule.check_only)}"] if rule.check_only else ()),
+        *(["- Judges what an update does, so not with `check`"] if rule.of_updates else ()),
         f"- Can mend: {_yes(rule.remediate is not None)}",
         f"- Policies: `{rule.id}` ({_level(made[rule.id])} by default), "
         f"`{gate}` ({_level(made[gate])} by default)",

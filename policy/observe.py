@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import urllib3
 
-from policy.api import Api, RefusedError, Served, base
+from policy.api import Api, RefusedError, Served, base, shaped
+from policy.api import named as named_version
 from policy.kubeconfig import AT_ONCE, KubeconfigError
 from policy.model import Kind, Ref, Rule, named
 from policy.patience import Patience
@@ -23,6 +24,8 @@ from policy.values import items, mapping, text
 from policy.world import Given, World
 
 PAGE: Final = 500
+_PAGES: Final = 4000
+"""No cluster holds as many of one kind: a list that goes on is none."""
 _ANSWER_WITHIN: Final = 20.0
 """Seconds for one answer."""
 _WITHIN: Final = 60.0
@@ -120,14 +123,18 @@ def observe(
 
 def _versions(api: Api) -> dict[str, list[str]]:
     """Return the served versions of every group, the preferred first: not every one has all."""
-    groups = {
-        text(group["name"]): [
-            text(version["groupVersion"])
-            for version in (group["preferredVersion"], *group["versions"])
-        ]
-        for group in api.get("/apis")["groups"]
-    }
-    return {"": ["v1"]} | {name: list(dict.fromkeys(found)) for name, found in groups.items()}
+    found = api.get("/apis")
+    with shaped("/apis"):
+        groups = {
+            group["name"]: list(
+                dict.fromkeys(
+                    named_version(version["groupVersion"])
+                    for version in (group["preferredVersion"], *group["versions"])
+                )
+            )
+            for group in found["groups"]
+        }
+    return {"": ["v1"]} | groups
 
 
 @dataclass(frozen=True)
@@ -178,7 +185,7 @@ class _Reader:
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         query = [("limit", str(PAGE))]
-        while True:
+        for _ in range(_PAGES):
             page = self.patience.ask(partial(self.api.get, path, query))
             if not isinstance(page.get("items"), list):
                 raise RefusedError(0, f"its answer to {path} is no list")
@@ -190,6 +197,7 @@ class _Reader:
             if not following:
                 return
             query = [("limit", str(PAGE)), ("continue", following)]
+        raise RefusedError(0, f"its list {path} does not end")
 
 
 def _grant(

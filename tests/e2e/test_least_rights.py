@@ -1,4 +1,4 @@
-"""The roles in `deploy/` are enough for the program with the pack; see `test_deployer_rights.py`."""
+"""The roles in `deploy/` are enough for the program with the pack."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -416,6 +416,7 @@ def test_the_pack_sees_what_another_program_would_take_or_tear_down(
     program.fail("up", "--yes", "--skip-preview", *PACK)
     assert others.record([SERVING, config]) == before
 
+    others.delete(SERVING)
     mine = namespace("mine")
     declare(mine)
     program.up()
