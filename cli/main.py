@@ -1,17 +1,18 @@
 """`serverless-mesh`: everything that is not Pulumi's own.
 
-Exit codes: 0 all well, 1 something is wrong with what was looked at, 2 could not look.
+Exit codes: 0 all well, 1 something is wrong, 2 could not look, or not at everything.
 """
 
 import difflib
 import enum
 import gc
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 import yaml
@@ -28,15 +29,13 @@ from cli.verification import (
 )
 from policy.documents import DocumentError, parse
 from policy.files import FileError, read_text
-from policy.model import Judgement, Rule, Violation, judge
+from policy.model import Judgement, Rule, Undetermined, Unread, Violation, by_finding, judge
 from policy.printing import in_json, printable
 from policy.rules import RULES
-from policy.world import World
+from policy.world import Given, World
 
 # What takes long to import and few commands need, as the models of the settings, is imported where
 # it is needed: `check` of files takes less time.
-if TYPE_CHECKING:
-    from policy.observe import Observation
 
 WRONG: Final = 1
 _LARGEST: Final = 16 << 20
@@ -165,7 +164,7 @@ def check(
 ) -> None:
     """Judge manifests, a live cluster, or manifests as they would be on a live cluster.
 
-    Exit codes: 0 no violation, 1 violations, 2 could not judge.
+    Exit codes: 0 no violation, 1 violations, 2 could not judge, or not everything.
     """
     rules = _chosen(rule or [])
     if not files and context is None and kubeconfig is None:
@@ -177,11 +176,10 @@ def check(
     if context is None and kubeconfig is None:
         world = World.of(declared, mesh=mesh)
     else:
-        seen = _observed(rules, kubeconfig, context)
-        world = World.of(declared, seen.objects, unread=seen.unread, complete=True, mesh=mesh)
+        world = _over_cluster(declared, rules, kubeconfig, context, mesh)
     for malformed in world.malformed:
         err.print(printable(f"not judged: {malformed.source}: {malformed.why}"), markup=False)
-    if not world.by_key and not world.complete:
+    if files and not any(item.declared for item in world.by_key.values()):
         raise _stop("nothing to judge: no Kubernetes object is in what -f names")
     judgements = list(judge(rules, world))
     match output:
@@ -191,22 +189,41 @@ def check(
             typer.echo(report.as_sarif(judgements, rules))
         case Format.TEXT:
             _print_text(judgements, len(world.by_key), len(rules))
-    if any(isinstance(judgement.finding, Violation) for judgement in judgements):
-        raise typer.Exit(WRONG)
-    if world.malformed:
-        # What was not judged is never good.
+    # Who counts on 0 or 1 counts on all having been judged.
+    if world.malformed or any(isinstance(each.finding, Unread) for each in judgements):
         raise typer.Exit(COULD_NOT)
+    if any(isinstance(each.finding, Violation) for each in judgements):
+        raise typer.Exit(WRONG)
 
 
-def _observed(rules: Iterable[Rule], kubeconfig: Path | None, context: str | None) -> "Observation":
-    from policy.observe import ObserveError, observe
+def _over_cluster(
+    declared: list[Given],
+    rules: tuple[Rule, ...],
+    kubeconfig: Path | None,
+    context: str | None,
+    mesh: str | None,
+) -> World:
+    """Return the cluster as it would be with what is declared."""
+    from policy.observe import Observation, ObserveError, followed, observe
+
+    def overlaid(seen: Observation) -> World:
+        return World.of(
+            declared,
+            seen.objects,
+            unread=seen.unread,
+            unseen=seen.unseen,
+            complete=True,
+            mesh=mesh,
+        )
 
     kinds = {kind for rule in rules for kind in rule.kinds | rule.check_only}
     try:
-        return observe(kinds, str(kubeconfig) if kubeconfig else None, context)
+        seen = observe(kinds, str(kubeconfig) if kubeconfig else None, context)
     except ObserveError as error:
         which = f"--kubeconfig {kubeconfig}: " if kubeconfig else ""
         raise _stop(f"{which}{error}") from None
+    _, world = followed(rules, seen, overlaid)
+    return world
 
 
 def _chosen(ids: list[str]) -> tuple[Rule, ...]:
@@ -216,16 +233,18 @@ def _chosen(ids: list[str]) -> tuple[Rule, ...]:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else "; `serverless-mesh rules` lists them"
             raise _stop(f"--rule {name} is no rule{hint}")
-    return tuple(known[name] for name in ids) or RULES
+        if known[name].of_updates:
+            raise _stop(f"--rule {name} judges what an update does: run it by the policy pack")
+    return tuple(known[name] for name in ids or known if not known[name].of_updates)
 
 
 def _print_text(judgements: list[Judgement], objects: int, rules: int) -> None:
     if judgements:
         typer.echo(report.as_text(judgements) + "\n")
-    violations = sum(isinstance(judgement.finding, Violation) for judgement in judgements)
+    kinds = Counter(type(judgement.finding) for judgement in judgements)
     typer.echo(
-        f"objects: {objects}, rules: {rules}, violations: {violations}, "
-        f"undetermined: {len(judgements) - violations}"
+        f"objects: {objects}, rules: {rules}, violations: {kinds[Violation]}, "
+        f"undetermined: {kinds[Undetermined]}, not read: {len(by_finding(judgements))}"
     )
 
 
@@ -234,6 +253,7 @@ def list_rules() -> None:
     """List the rules: id, severity, whether each write is gated by it, and what it asks for."""
     for rule in RULES:
         gate = ", gates each write" if rule.harmful else ""
+        gate += ", of updates only" if rule.of_updates else ""
         out.print(f"{rule.id}  ({rule.severity}{gate})", markup=False)
         out.print(f"  {rule.title}", markup=False)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from policy.model import Judgement, Ref, Rule, Severity, Violation
+from policy.model import Judgement, Ref, Rule, Severity, Unread, Violation, by_finding
 from policy.printing import in_json, printable
 
 SARIF_VERSION: Final = "2.1.0"
@@ -13,9 +13,14 @@ _LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
 def as_text(judgements: Sequence[Judgement]) -> str:
-    """Return a paragraph a finding: rule, object, what was found, what is needed, what to do."""
+    """Return a paragraph a finding: rule, object, what was found, what is needed, what to do.
+
+    What was not read comes last, each once with the rules that need it.
+    """
     blocks = []
     for rule, finding in judgements:
+        if isinstance(finding, Unread):
+            continue
         source = f" ({finding.ref.source})" if finding.ref.source else ""
         if isinstance(finding, Violation):
             lines = [
@@ -29,6 +34,8 @@ def as_text(judgements: Sequence[Judgement]) -> str:
         else:
             lines = [f"UNDETERMINED {rule.id}: {finding}{source}"]
         blocks.append("\n".join(map(printable, lines)))
+    for finding, ids in by_finding(judgements).items():
+        blocks.append(f"NOT READ {printable(str(finding))}\n  needed by: {', '.join(ids)}")
     return "\n\n".join(blocks)
 
 
@@ -56,7 +63,8 @@ def _entry(judgement: Judgement) -> dict[str, Any]:
             "remedy": rule.remedy,
             "section": rule.section,
         }
-    return {**entry, "outcome": "undetermined", "why": finding.why}
+    outcome = "unread" if isinstance(finding, Unread) else "undetermined"
+    return {**entry, "outcome": outcome, "why": finding.why}
 
 
 def _object(ref: Ref) -> dict[str, str]:
@@ -70,7 +78,7 @@ def _object(ref: Ref) -> dict[str, str]:
 
 
 def as_sarif(judgements: Sequence[Judgement], rules: Iterable[Rule]) -> str:
-    """Return a SARIF log with one run; what is undetermined is a note."""
+    """Return a SARIF log with one run; the undetermined is a note, what was not read an error."""
     driver = {
         "name": "serverless-mesh",
         "rules": [
@@ -88,14 +96,20 @@ def as_sarif(judgements: Sequence[Judgement], rules: Iterable[Rule]) -> str:
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": SARIF_VERSION,
-        "runs": [{"tool": {"driver": driver}, "results": results}],
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "invocations": [{"executionSuccessful": not by_finding(judgements)}],
+                "results": results,
+            }
+        ],
     }
     return in_json(json.dumps(log, indent=2))
 
 
 def _result(judgement: Judgement) -> dict[str, Any]:
     rule, finding = judgement
-    violated = isinstance(finding, Violation)
+    level = "error" if isinstance(finding, Unread) else "note"
     location: dict[str, Any] = {
         "logicalLocations": [{"fullyQualifiedName": str(finding.ref), "kind": "resource"}]
     }
@@ -107,7 +121,7 @@ def _result(judgement: Judgement) -> dict[str, Any]:
         }
     return {
         "ruleId": rule.id,
-        "level": _LEVELS[rule.severity] if violated else "note",
+        "level": _LEVELS[rule.severity] if isinstance(finding, Violation) else level,
         "message": {"text": str(finding)},
         "locations": [location],
     }

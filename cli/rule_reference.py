@@ -40,8 +40,8 @@ Every rule is two policies of the pack:
 
 Both see the objects of the stack laid over those of its cluster: what others have there counts, and
 what the stack is about to delete does not. What a rule can't tell, since a value is unknown until
-the update or a kind of objects may not be listed, is no violation; the policy `{undetermined}` says
-it.
+the update, is no violation; the policy `{undetermined}` says it. What a rule needs and could not
+look at stops the run; the policy `{observed}` says it.
 
 ### Levels
 
@@ -58,10 +58,16 @@ not name; what it says nothing of keeps its own. The levels are {levels}.
 
 `{observed}` also takes `observe`, one of {observes}:
 
-- `{required}` (default): a cluster that can't be read stops the run;
-- `{best_effort}`: it is read where it can be; otherwise the stack is judged alone (as where the
-  policy is disabled);
-- `{off}`: it is not read, and the stack is judged alone.
+- `{required}` (default): all that rules need is read, or the run stops. It says what could not be
+  read, which rules need it, and which right to grant;
+- `{best_effort}`: what can be read is; of the rest, the stack is judged alone (as where the policy
+  is disabled), and `{undetermined}` says once what is missing;
+- `{off}`: nothing is read, and the stack is judged alone.
+
+[`deploy/observer.yaml`](../deploy/observer.yaml) is the least that reading takes. Kinds are listed
+whole; secrets are read by their names, only those from which Knative's gateways and DomainMappings
+serve, and no list of secrets is ever asked for. An API server that is busy, or restarts, is asked
+again for a minute; after that, what it did not answer counts as not read.
 
 ### Mending
 
@@ -100,12 +106,15 @@ Nothing is ever written.
 
 | exit code | meaning |
 |---|---|
-| 0 | no violation |
-| 1 | at least one violation, also of a rule of severity warning |
-| 2 | could not judge: a file, the cluster or an option is unusable, nothing is there to judge, or \
-(where nothing is violated) something in what `-f` names is no object |
+| 0 | no violation, and everything was judged |
+| 1 | at least one violation, also of a rule of severity warning, and everything was judged |
+| 2 | could not judge, or not everything |
 
-What is undetermined is printed and changes no exit code. In a pipeline, for example GitHub's:
+With 2, a file, the cluster or an option is unusable, or nothing is there to judge; or a kind or a
+secret that a rule needs could not be read, or a document is no Kubernetes object. Violations that
+were found all the same are printed; the code stays 2, for whoever counts on 1 counts on the list
+being whole. What is undetermined, since files alone do not tell, is printed and changes no exit
+code. In a pipeline, for example GitHub's:
 
 ```yaml
 - run: serverless-mesh check -f manifests/ --format sarif > findings.sarif
@@ -177,7 +186,9 @@ def _entry(rule: Rule, made: dict[str, Policy]) -> str:
         f"- Severity: {rule.severity}",
         f"- Section of the documentation: “{rule.section}”",
         f"- Reads: {_kinds(rule.kinds) or 'the properties of every resource of the stack'}",
+        *([f"- Reads by name: {_kinds(rule.by_name)}"] if rule.by_name else ()),
         *([f"- Reads in a check as well: {_kinds(rule.check_only)}"] if rule.check_only else ()),
+        *(["- Judges what an update does, so not with `check`"] if rule.of_updates else ()),
         f"- Can mend: {_yes(rule.remediate is not None)}",
         f"- Policies: `{rule.id}` ({_level(made[rule.id])} by default), "
         f"`{gate}` ({_level(made[gate])} by default)",

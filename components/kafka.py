@@ -11,7 +11,7 @@ from typing import Any, Final
 import pulumi
 
 from components.names import EVENTING_NAMESPACE
-from components.resources import Manifest, child_options, declare, ready
+from components.resources import Manifest, child_options, declare, protected, ready
 from components.sidecars import workloads
 from policy.kafka_servers import Server, parse
 from settings import Settings
@@ -128,5 +128,5 @@ class KnativeKafka(pulumi.ComponentResource):
         child = pulumi.ResourceOptions.merge(
             child_options(self, opts), pulumi.ResourceOptions(depends_on=entries)
         )
-        declare("knative-kafka", manifest, child)
+        declare("knative-kafka", manifest, protected(child, settings.protect))
         self.register_outputs({})

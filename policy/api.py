@@ -30,11 +30,15 @@ class NotAnsweredError(urllib3.exceptions.HTTPError):
 
 
 class RefusedError(Exception):
-    """The API server answered with an error: `status` is its code."""
+    """The API server answered with an error: `status` is its code.
 
-    def __init__(self, status: int, message: str) -> None:
+    `retry_after` are the seconds after which to ask again, where it says so.
+    """
+
+    def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class Served(NamedTuple):
@@ -75,12 +79,13 @@ class Api:
         """
         fields = list(query)
         try:
-            status, content = within(self._answer_within, lambda: self._ask(path, fields))
+            answer = within(self._answer_within, lambda: self._ask(path, fields))
         except TimeoutError as error:
             raise NotAnsweredError(f"{self._place}: {error} to answer") from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # Their own texts quote the kubeconfig, and run over lines.
             raise NotAnsweredError(f"{self._place}: {_why(error)}") from None
+        status, after, content = answer
         if len(content) > LARGEST:
             raise RefusedError(status, f"its answer to {path} is larger than {LARGEST >> 20} MiB")
         try:
@@ -90,12 +95,12 @@ class Api:
         if status >= 400:
             said = parsed.get("message") if isinstance(parsed, dict) else None
             message = printable(said)[:_LONGEST] if isinstance(said, str) else ""
-            raise RefusedError(status, message or f"status {status}")
+            raise RefusedError(status, message or f"status {status}", after)
         if not isinstance(parsed, dict):
             raise RefusedError(status, f"its answer to {path} is no JSON object")
         return parsed
 
-    def _ask(self, path: str, fields: list[tuple[str, str]]) -> tuple[int, bytes]:
+    def _ask(self, path: str, fields: list[tuple[str, str]]) -> tuple[int, float | None, bytes]:
         ends = monotonic() + self._answer_within
         answer = self._connection.pool.request(
             "GET",
@@ -115,7 +120,9 @@ class Api:
         if len(content) > LARGEST:
             answer.close()
         answer.release_conn()
-        return answer.status, bytes(content)
+        after = answer.headers.get("Retry-After", "")
+        seconds = float(after) if after.isascii() and after.isdigit() else None
+        return answer.status, seconds, bytes(content)
 
     def find(self, path: str) -> dict[str, Any] | None:
         """Return the answer to `path`, None where there is no such object or kind.

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from policy.mesh import Mesh
-from policy.names import CONTROL_PLANE
+from policy.mesh import Mesh, has_serverless
+from policy.model import Finding
+from policy.names import CONTROL_PLANE, DEFAULT_MESH_NAMESPACE, ISTIO
 from policy.values import UNKNOWN, at, changed, items, number, settable
 from policy.world import Object, World, ref_of
 
@@ -83,3 +84,16 @@ def serverless_plane(world: World) -> Iterator[tuple[Mesh, Object]]:
     mesh = world.serverless_mesh
     if mesh is not None and mesh.control_plane is not None:
         yield mesh, mesh.control_plane
+
+
+def planeless(world: World, needed: str) -> Iterator[Finding]:
+    """Say that Serverless has no control plane, which a rule is about to judge, where that is so.
+
+    Where it can't be told which of several is its, `unplaced` says so.
+    """
+    mesh = world.serverless_mesh
+    told_apart = mesh is not None or not world.meshes
+    if told_apart and not (mesh and mesh.control_plane) and has_serverless(world):
+        namespace = mesh.namespace if mesh else DEFAULT_MESH_NAMESPACE
+        if ISTIO not in world.unread:
+            yield from world.missing(CONTROL_PLANE, namespace, "", needed)

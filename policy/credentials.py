@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from policy.knative import config
-from policy.names import INGRESS_CONFIG, SECRET, SERVING
+from policy.mesh import knative_gateway
+from policy.model import Ref
+from policy.names import INGRESS_CONFIG, INGRESS_GATEWAY, SECRET, SERVING
 from policy.values import UNKNOWN, at, has_unknown, items, mapping, text
 from policy.world import Object, World
 
@@ -18,6 +20,14 @@ def credentials(gateway: Object) -> Iterator[tuple[str, Any]]:
         yield f"{path}.credentialName", at(tls, "credentialName")
         for position, name in enumerate(items(at(tls, "credentialNames"))):
             yield f"{path}.credentialNames[{position}]", name
+
+
+def serving_secrets(world: World, name: str = INGRESS_GATEWAY) -> Iterator[Ref]:
+    """Name the secrets of one of Knative's Gateways, where the ingress gateway looks for them."""
+    mesh, gateway = world.serverless_mesh, knative_gateway(world, name)
+    for _, secret in credentials(gateway) if mesh and gateway else ():
+        if mesh and text(secret):
+            yield Ref(SECRET, mesh.ingress.namespace, secret)
 
 
 def gateway_secrets(world: World, name: str) -> list[Object]:

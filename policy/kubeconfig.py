@@ -188,7 +188,9 @@ def _address(url: str, what: str) -> SplitResult:
 
 
 def _pool(server: SplitResult, cluster: _Fields, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
-    options: dict[str, Any] = {"maxsize": AT_ONCE, "retries": urllib3.Retry(1), "ssl_context": tls}
+    # A server that asks for patience is an answer, and waiting for it is the caller's to limit.
+    retries = urllib3.Retry(1, respect_retry_after_header=False)
+    options: dict[str, Any] = {"maxsize": AT_ONCE, "retries": retries, "ssl_context": tls}
     if expected := _text(cluster, "tls-server-name"):
         if not _address(f"https://{expected}", "its tls-server-name").hostname:
             _refuse("its tls-server-name is no name")

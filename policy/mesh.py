@@ -30,11 +30,13 @@ from policy.names import (
     SERVING,
     SERVING_NAMESPACE,
 )
-from policy.values import UNKNOWN, at, has_unknown, items, mapping, strings, text
+from policy.values import UNKNOWN, at, has_unknown, items, mapping, strings, text, truth
 from policy.world import Object, World
 
 _GATEWAY_TEMPLATE: Final = "inject.istio.io/templates"
 _ALL: Final[frozenset[str]] = frozenset()
+_ALL_GATEWAYS: Final = ("spec", "gateways", "enabled")
+_INGRESS: Final = ("spec", "gateways", "ingress", "enabled")
 _OPERATORS: Final = "maistra.io/owner"
 """Label of what the Service Mesh operator makes; the control plane says what that will be."""
 
@@ -90,14 +92,32 @@ class Mesh:
             return namespace == self.namespace or not self.heard or namespace in self.heard
         return None
 
+    @property
+    def switches(self) -> Sequence[tuple[tuple[str, ...], Any]]:
+        """Where the control plane can switch its ingress gateway off, and what it says there."""
+        plane = self.control_plane if not self.newer else None
+        paths = (_ALL_GATEWAYS, _INGRESS) if plane else ()
+        return [(path, plane.get(*path) if plane else None) for path in paths]
+
+    @property
+    def without_ingress(self) -> bool:
+        """Whether the control plane's own ingress gateway is switched off."""
+        return any(truth(value) is False for _, value in self.switches)
+
+    @cached_property
+    def other_ingress(self) -> Workload | None:
+        """Another gateway of the mesh with the documented label, if there is one."""
+        wanted = frozenset(GATEWAY_SELECTOR.items())
+        carrying = (item for item in self._others if item.labels and wanted <= item.labels)
+        return next(carrying, None)
+
     @cached_property
     def ingress(self) -> Workload:
         """The ingress gateway that Serverless uses."""
+        if (self.newer or self.without_ingress) and self.other_ingress is not None:
+            return self.other_ingress
         if self.newer:
             wanted = frozenset(GATEWAY_SELECTOR.items())
-            for item in self.workloads:
-                if item.labels is not None and wanted <= item.labels:
-                    return item
             return Workload(f"{SERVING_NAMESPACE}-ingress", wanted)
         control_plane = self.control_plane
         ingress = control_plane.get("spec", "gateways", "ingress") if control_plane else None
@@ -110,11 +130,20 @@ class Mesh:
     @cached_property
     def workloads(self) -> Sequence[Workload]:
         """All gateways of the mesh that can be told, without the additional ones of no label."""
-        found = [] if self.newer else [self.ingress]
+        made = not self.newer and not self.without_ingress
+        return [*([self.ingress] if made else ()), *self._others]
+
+    @cached_property
+    def _others(self) -> Sequence[Workload]:
+        """All gateways but the control plane's own ingress gateway."""
+        found = []
         if self.control_plane is not None and not self.newer:
             gateways = self.control_plane.get("spec", "gateways")
-            for group in ("additionalIngress", "additionalEgress"):
+            off = truth(at(gateways, "enabled")) is False
+            for group in () if off else ("additionalIngress", "additionalEgress"):
                 for item in mapping(at(gateways, group)).values():
+                    if truth(at(item, "enabled")) is False:
+                        continue
                     own = labels(at(item, "service", "metadata", "labels"))
                     found.append(Workload(text(at(item, "namespace")) or self.namespace, own))
         found.extend(

@@ -46,6 +46,8 @@ class Ref:
     source: str = field(default="", compare=False)
 
     def __str__(self) -> str:
+        if self.namespace and not self.name:
+            return f"{self.kind.name} in {self.namespace}"
         name = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return printable(f"{self.kind.name} {name}".rstrip())
 
@@ -74,7 +76,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Undetermined:
-    """A rule can't tell: a value is unknown until the update, or a kind could not be read."""
+    """A rule can't tell: a value is unknown until the update, or an object is not here."""
 
     ref: Ref
     field: str
@@ -89,6 +91,14 @@ class Undetermined:
         return printable(f"{self.ref}{place}: {self.why}")
 
 
+@dataclass(frozen=True)
+class Unread(Undetermined):
+    """A rule needs what was there to look at and could not be read, so it has not judged.
+
+    `ref` is a kind (without a name) or an object; `why` says what happened and what to grant.
+    """
+
+
 Finding = Violation | Undetermined
 UNTIL_UPDATE: Final = "unknown until update"
 
@@ -99,9 +109,12 @@ class Rule:
 
     `section` is the section of the documentation behind it. `kinds` are the kinds that `check`
     reads: only these are listed from a cluster; `check_only` ones only when somebody asks for a
-    check of it, not in every run of a stack. `harmful` rules also gate each single object before
-    it is written. `remediate` takes the body of one object and the world, and returns the mended
-    body, or None where nothing is to be mended or mending is not safe.
+    check of it, not in every run of a stack. Of the kinds in `by_name` nothing is listed; those
+    objects are read that the function names out of what is there. `harmful` rules also gate each
+    single object before it is written. Those `of_updates` judge what an update does, so that they
+    have nothing to say of a cluster or of manifests as they are. `remediate` takes the body of one
+    object and the world, and returns the mended body, or None where nothing is to be mended or
+    mending is not safe.
     """
 
     id: str
@@ -113,7 +126,11 @@ class Rule:
     kinds: frozenset[Kind]
     check: Callable[["World"], Iterable[Finding]]
     check_only: frozenset[Kind] = frozenset()
+    by_name: Mapping[Kind, Callable[["World"], Iterable[Ref]]] = field(
+        default_factory=dict, hash=False
+    )
     harmful: bool = False
+    of_updates: bool = False
     remediate: Callable[[Mapping[str, Any], "World"], dict[str, Any] | None] | None = None
 
 
@@ -127,15 +144,40 @@ class Judgement(NamedTuple):
 def judge(rules: Iterable[Rule], world: "World") -> Iterator[Judgement]:
     """Judge the world by each rule, in the rules' order; no finding comes twice.
 
-    A rule that needs a kind which could not be read says so, and judges what is there.
+    A rule that needs what could not be read says so, and judges what is there.
     """
     for rule in rules:
         said: set[Finding] = set()
-        unread = (
-            Undetermined(Ref(kind, "", ""), "", world.unread[kind])
-            for kind in sorted(rule.kinds & world.unread.keys())
-        )
-        for finding in (*unread, *rule.check(world)):
+        for finding in (*unread(rule, world), *rule.check(world)):
             if finding not in said:
                 said.add(finding)
                 yield Judgement(rule, finding)
+
+
+def unread(rule: Rule, world: "World") -> Iterator[Unread]:
+    """Say which kinds, and which objects, a rule needs that could not be read."""
+    for kind in sorted((rule.kinds | rule.check_only) & world.unread.keys()):
+        yield Unread(Ref(kind, "", ""), "", world.unread[kind])
+    # Most often everything could be read; then nothing needs to be looked for.
+    if world.unseen:
+        for ref in sorted(named([rule], world) & world.unseen.keys()):
+            yield Unread(ref, "", world.unseen[ref])
+
+
+def named(rules: Iterable[Rule], world: "World") -> set[Ref]:
+    """Return the objects that rules read by their names, as far as the world tells these."""
+    return {ref for rule in rules for names in rule.by_name.values() for ref in names(world)}
+
+
+def by_finding(judgements: Iterable[Judgement]) -> dict[Unread, list[str]]:
+    """Return what was not read, each once, with the ids of the rules that need it."""
+    found: dict[Unread, list[str]] = {}
+    for rule, finding in judgements:
+        if isinstance(finding, Unread):
+            found.setdefault(finding, []).append(rule.id)
+    return found
+
+
+def listed(found: Mapping[Unread, list[str]]) -> list[str]:
+    """Write what was not read on a line each, with the rules that need it."""
+    return [f"{finding} ({', '.join(ids)})" for finding, ids in found.items()]

@@ -1,26 +1,40 @@
-"""The observed half of the World: what a cluster has now, of the kinds that rules read.
+"""The observed half of the World: what a cluster has now, of what rules read.
 
-Lists are read in pages. A kind that may not be read, or that the cluster does not serve, is said so
-and stops nothing else.
+In two steps. Most kinds are listed whole, in pages. Of others, such as secrets, only those objects
+are read that the former refer to, by their names: nobody has to be allowed to list all of them.
+What may not be read is said so, with the right that is missing, and stops nothing else; what the
+cluster does not serve has no objects.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import urllib3
 
-from policy.api import Api, RefusedError, base, named, shaped
+from policy.api import Api, RefusedError, Served, base, shaped
+from policy.api import named as named_version
 from policy.kubeconfig import AT_ONCE, KubeconfigError
-from policy.model import Kind
-from policy.world import Given
+from policy.model import Kind, Ref, Rule, named
+from policy.patience import Patience
+from policy.values import items, mapping, text
+from policy.world import Given, World
 
 PAGE: Final = 500
 _PAGES: Final = 4000
 """No cluster holds as many of one kind: a list that goes on is none."""
-_ANSWER_WITHIN: Final = 60.0
-"""Seconds."""
+_ANSWER_WITHIN: Final = 20.0
+"""Seconds for one answer."""
+_WITHIN: Final = 60.0
+"""Seconds within which errors that may pass are tried again, all kinds together."""
+_EXPIRED: Final = 410
+"""The next page is asked for too late, and the list has to be begun again."""
+_FORBIDDEN: Final = 403
+_NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+"""What can be the name of an object; anything else must not become part of a path."""
 
 
 class ObserveError(Exception):
@@ -29,52 +43,82 @@ class ObserveError(Exception):
 
 @dataclass(frozen=True)
 class Observation:
-    """What was read: the objects, and why some kinds are not among them.
+    """What was read: the objects, and why some kinds, and some objects, are not among them.
 
     A kind that the cluster does not serve has no objects: that is knowledge, not a gap.
     """
 
     objects: tuple[Given, ...]
-    unread: dict[Kind, str]
+    unread: Mapping[Kind, str]
+    unseen: Mapping[Ref, str] = field(default_factory=dict)
+    asked: frozenset[Ref] = frozenset()
+    """The objects that were asked for by name, whatever came of it."""
+    reader: "Callable[[Ref], Given | str | None] | None" = field(default=None, repr=False)
+    """Reads one object: None where there is none, a text that says why it can't be read."""
+
+    def following(self, refs: Iterable[Ref]) -> "Observation":
+        """Return the observation with these objects as well; each is asked for once."""
+        further = sorted(set(refs) - self.asked)
+        if self.reader is None or not further:
+            return self
+        found = [self.reader(ref) for ref in further]
+        refusals = {
+            ref: why for ref, why in zip(further, found, strict=True) if isinstance(why, str)
+        }
+        return replace(
+            self,
+            objects=(*self.objects, *(each for each in found if isinstance(each, Given))),
+            unseen={**self.unseen, **refusals},
+            asked=self.asked.union(further),
+        )
+
+
+def followed(
+    rules: Iterable[Rule],
+    seen: Observation,
+    overlaid: Callable[[Observation], World],
+    patched: Collection[Ref] = (),
+) -> tuple[Observation, World]:
+    """Read what the rules name in a world as well; return all that is seen, and the world with it.
+
+    `overlaid` makes a world of what is seen. What is declared need not be read, unless it is only
+    `patched`.
+    """
+    world = overlaid(seen)
+    wanted = (ref for ref in named(rules, world) if ref not in world.by_key or ref in patched)
+    further = seen.following(wanted)
+    return (seen, world) if further is seen else (further, overlaid(further))
 
 
 def observe(
-    kinds: Iterable[Kind], kubeconfig: str | None = None, context: str | None = None
+    kinds: Iterable[Kind],
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    patience: Patience | None = None,
 ) -> Observation:
     """Read every object of the kinds; `kubeconfig` is a path, a content or None for the user's own.
 
     Raises:
         ObserveError: the kubeconfig can't be used or the cluster does not answer.
     """
+    patience = patience or Patience(_WITHIN)
     try:
         api = Api.of(kubeconfig, context, _ANSWER_WITHIN)
-        versions = _versions(api)
-        wanted = sorted(set(kinds))
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            read = list(
-                pool.map(lambda kind: _read(api, versions.get(kind.group, ()), kind), wanted)
-            )
+        reader = _Reader(api, patience, patience.ask(lambda: _versions(api)))
     except KubeconfigError as error:
         raise ObserveError(f"the kubeconfig can't be used: {error}") from None
     except urllib3.exceptions.HTTPError as error:
         raise ObserveError(f"the cluster does not answer: {error}") from None
     except RefusedError as error:
         raise ObserveError(f"the cluster refuses: {error}") from None
+    wanted = sorted(set(kinds))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        read = list(pool.map(reader.list, wanted))
     return Observation(
-        tuple(found for objects, _ in read for found in objects),
-        {kind: refusal for kind, (_, refusal) in zip(wanted, read, strict=True) if refusal},
+        tuple(found for each in read if not isinstance(each, str) for found in each),
+        {kind: why for kind, why in zip(wanted, read, strict=True) if isinstance(why, str)},
+        reader=reader.get,
     )
-
-
-def _read(api: Api, versions: Iterable[str], kind: Kind) -> tuple[list[Given], str]:
-    """Return the kind's objects, or why there are none of them."""
-    path = _path(api, versions, kind)
-    if path is None:
-        return [], ""
-    try:
-        return [Given(item) for item in _pages(api, path)], ""
-    except RefusedError as error:
-        return [], f"{kind} can't be listed: {error}"
 
 
 def _versions(api: Api) -> dict[str, list[str]]:
@@ -84,7 +128,7 @@ def _versions(api: Api) -> dict[str, list[str]]:
         groups = {
             group["name"]: list(
                 dict.fromkeys(
-                    named(version["groupVersion"])
+                    named_version(version["groupVersion"])
                     for version in (group["preferredVersion"], *group["versions"])
                 )
             )
@@ -93,24 +137,82 @@ def _versions(api: Api) -> dict[str, list[str]]:
     return {"": ["v1"]} | groups
 
 
-def _path(api: Api, versions: Iterable[str], kind: Kind) -> str | None:
-    """Return the path of the kind's list in the first of the versions that has it, or None."""
-    for version in versions:
-        if served := api.kinds(version).get(kind.name):
-            return f"{base(version)}/{served.plural}"
-    return None
+@dataclass(frozen=True)
+class _Reader:
+    """Reads kinds and objects of one cluster; what can't be read is a text that says why."""
+
+    api: Api
+    patience: Patience
+    versions: Mapping[str, Iterable[str]]
+
+    def list(self, kind: Kind) -> list[Given] | str:
+        """Return the kind's objects, or why there are none of them."""
+        served = None
+        try:
+            served = self._served(kind, self.patience)
+            if served is None:
+                return []
+            path = f"{base(served[0])}/{served[1].plural}"
+            found = self.patience.ask(lambda: list(self._pages(path)), {_EXPIRED})
+        except (RefusedError, urllib3.exceptions.HTTPError) as error:
+            return f"{kind} can't be listed: {error}{_grant(error, kind, served, 'list')}"
+        return [Given(item) for item in found]
+
+    def get(self, ref: Ref) -> Given | str | None:
+        """Return an object, None where there is none, or why it can't be read."""
+        if not all(map(_NAME.fullmatch, filter(None, (ref.namespace, ref.name)))):
+            return None
+        # It may be long after the kinds were listed.
+        served, patience = None, self.patience.anew()
+        try:
+            served = self._served(ref.kind, patience)
+            if served is None:
+                return None
+            version, kind = served[0], ref.kind.name
+            found = patience.ask(lambda: self.api.object(version, kind, ref.namespace, ref.name))
+        except (RefusedError, urllib3.exceptions.HTTPError) as error:
+            right = _grant(error, ref.kind, served, "get", ref.name, ref.namespace)
+            return f"can't be read: {error}{right}"
+        return Given(found) if found else None
+
+    def _served(self, kind: Kind, patience: Patience) -> tuple[str, Served] | None:
+        """Return the first version that has the kind, and how it is served there; or None."""
+        for version in self.versions.get(kind.group, ()):
+            kinds = patience.ask(partial(self.api.kinds, version))
+            if served := kinds.get(kind.name):
+                return version, served
+        return None
+
+    def _pages(self, path: str) -> Iterator[dict[str, Any]]:
+        query = [("limit", str(PAGE))]
+        for _ in range(_PAGES):
+            page = self.patience.ask(partial(self.api.get, path, query))
+            if not isinstance(page.get("items"), list):
+                raise RefusedError(0, f"its answer to {path} is no list")
+            kind = text(page.get("kind")).removesuffix("List")
+            about = {"apiVersion": page.get("apiVersion"), "kind": kind}
+            for item in items(page["items"]):
+                yield {**about, **mapping(item)}
+            following = text(mapping(page.get("metadata")).get("continue"))
+            if not following:
+                return
+            query = [("limit", str(PAGE)), ("continue", following)]
+        raise RefusedError(0, f"its list {path} does not end")
 
 
-def _pages(api: Api, path: str) -> Iterator[dict[str, Any]]:
-    query = [("limit", str(PAGE))]
-    for _ in range(_PAGES):
-        page = api.get(path, query)
-        with shaped(path):
-            about = {"apiVersion": page["apiVersion"], "kind": page["kind"].removesuffix("List")}
-            found = [{**about, **item} for item in page["items"]]
-            following = page["metadata"].get("continue")
-        yield from found
-        if not following:
-            return
-        query = [("limit", str(PAGE)), ("continue", str(following))]
-    raise RefusedError(200, f"its list {path} does not end")
+def _grant(
+    error: Exception,
+    kind: Kind,
+    served: tuple[str, Served] | None,
+    verb: str,
+    name: str = "",
+    namespace: str = "",
+) -> str:
+    """Say which right is missing, where that is what the error is about."""
+    if served is None or not isinstance(error, RefusedError) or error.status != _FORBIDDEN:
+        return ""
+    rule = f'apiGroups: ["{kind.group}"], resources: ["{served[1].plural}"]'
+    if name:
+        rule += f', resourceNames: ["{name}"]'
+    where = f" in the namespace {namespace}" if namespace else ""
+    return f'; grant {rule}, verbs: ["{verb}"]{where}'

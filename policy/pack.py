@@ -20,7 +20,7 @@ from pulumi_policy import (
 from pulumi_policy import Severity as Level
 
 from policy import wire
-from policy.model import Rule, Severity, Undetermined, Violation
+from policy.model import Rule, Severity, Undetermined, Unread, Violation, by_finding, listed
 from policy.session import Observe, Resource, Session
 
 GATE: Final = "-gate"
@@ -62,15 +62,14 @@ def _observed(session: Session) -> Policy:
         problem = session.unreadable(_resource(args))
         if problem is not None and session.mode is Observe.REQUIRED:
             report(
-                f"{problem}\nThe rules would judge the stack alone, without what else is in the "
-                'cluster. Where that is enough, set "observe" of this policy to "best-effort" or '
-                '"off".',
+                f"{problem}\nWithout it, rules would pass what they have not looked at. Where that "
+                'is enough, set "observe" of this policy to "best-effort" or "off".',
                 None,
             )
 
     return ResourceValidationPolicy(
         OBSERVED,
-        "The stack's cluster can be read, so that rules judge it as it will be",
+        "What rules need of the stack's cluster can be read, so that they judge it as it will be",
         validate,
         EnforcementLevel.MANDATORY,
         PolicyConfigSchema(
@@ -123,13 +122,16 @@ def _whole(rule: Rule, session: Session) -> Policy:
 
 def _undetermined(rules: Iterable[Rule], session: Session) -> Policy:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        judged = [each for rule in rules for each in session.judge(rule, _resources(args))]
         said: dict[Undetermined, list[str]] = {}
-        for rule in rules:
-            for _, finding in session.judge(rule, _resources(args)):
-                if isinstance(finding, Undetermined):
-                    said.setdefault(finding, []).append(rule.id)
+        for rule, finding in judged:
+            if isinstance(finding, Undetermined) and not isinstance(finding, Unread):
+                said.setdefault(finding, []).append(rule.id)
         for finding, ids in said.items():
             report(f"{finding} ({', '.join(ids)})", finding.ref.source or None)
+        unread = [*session.problems(), *listed(by_finding(judged))]
+        if fresh := [line for line in unread if line not in session.said]:
+            report("\n".join(["not read, and so not judged:", *fresh]), None)
 
     return StackValidationPolicy(
         UNDETERMINED,

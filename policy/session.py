@@ -1,12 +1,12 @@
 """One run of the engine, as the pack sees it: resources come one by one, then all together.
 
-Each cluster of the stack's providers is read once. Over what was read lie the objects that the
-stack has declared so far; what the stack had and does not declare (any more, or yet) can be left
-out. Each judgement is of one cluster.
+Each cluster of the stack's providers is read once, and each object that rules name in it. Over what
+was read lie the objects that the stack has declared so far; what the stack had and does not declare
+(any more, or yet) can be left out. Each judgement is of one cluster.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,10 +15,20 @@ from typing import Any, Final, NamedTuple
 
 from policy import state, wire
 from policy.kubeconfig import is_path
-from policy.model import Judgement, Kind, Ref, Rule, Violation, judge
-from policy.observe import Observation, ObserveError, observe
+from policy.model import (
+    Judgement,
+    Kind,
+    Ref,
+    Rule,
+    Violation,
+    by_finding,
+    judge,
+    listed,
+    unread,
+)
+from policy.observe import Observation, ObserveError, followed, observe
 from policy.values import UNKNOWN, has_unknown, mapping, text
-from policy.world import Given, StackResource, World, ref_of
+from policy.world import NAMESPACE, Given, StackResource, World, ref_of
 
 _ADDRESS: Final = ("kubeconfig", "context", "renderYamlToDirectory")
 """The inputs of a provider that tell one cluster from another; what is rendered is on none."""
@@ -58,13 +68,14 @@ class Resource(NamedTuple):
 class Cluster:
     """A cluster and what the stack has declared on it so far."""
 
+    rules: tuple[Rule, ...]
     observation: Observation
     problem: str | None = None
     """Why it could not be read."""
     read: bool = False
     declared: dict[str, Given] = field(default_factory=dict)
     patches: dict[str, Given] = field(default_factory=dict)
-    told: bool = False
+    told: set[str] = field(default_factory=set)
 
     def add(self, resource: Resource) -> Ref | None:
         """Lay a resource's object over the cluster and return who it is."""
@@ -76,17 +87,44 @@ class Cluster:
         among[resource.urn] = Given(body, resource.urn, secret)
         return ref_of(body, resource.urn)
 
-    def world(self, gone: Iterable[Ref], stack: tuple[StackResource, ...] = ()) -> World:
-        """Return the cluster as it will be, without those of the `gone` that are not declared."""
-        return World.of(
-            self.declared.values(),
-            self.observation.objects,
-            patches=self.patches.values(),
-            deleted=gone,
-            unread=self.observation.unread,
-            complete=self.read,
-            stack=stack,
+    def look(self, ref: Ref) -> None:
+        """Look for an object of any kind, by its name; some kinds were read whole."""
+        whole = any(ref.kind in rule.kinds for rule in self.rules)
+        if not whole or ref.kind in self.observation.unread:
+            self.observation = self.observation.following([ref])
+
+    def world(
+        self,
+        previous: Iterable[state.Owned],
+        gone: Iterable[state.Owned],
+        stack: tuple[StackResource, ...] = (),
+    ) -> World:
+        """Return the cluster as it will be, without those of the `gone` that are not declared.
+
+        `previous` is what the stack's state has.
+        """
+        # A part of an object that could not be read must not pass for the whole.
+        patched = [(ref_of(given.body), given) for given in self.patches.values()]
+        owned = frozenset(each.ref for each in previous)
+        deleted = [Given(each.properties, each.urn) for each in gone]
+
+        def overlaid(seen: Observation) -> World:
+            return World.of(
+                self.declared.values(),
+                seen.objects,
+                patches=(each for ref, each in patched if ref not in seen.unseen),
+                deleted=deleted,
+                owned=owned,
+                unread=seen.unread,
+                unseen=seen.unseen,
+                complete=self.read,
+                stack=stack,
+            )
+
+        self.observation, world = followed(
+            self.rules, self.observation, overlaid, {ref for ref, _ in patched}
         )
+        return world
 
 
 class Session:
@@ -95,13 +133,15 @@ class Session:
     def __init__(
         self,
         rules: Iterable[Rule],
-        former: Callable[[], frozenset[Ref]] = frozenset,
+        previous: Callable[[], Sequence[state.Owned]] = tuple,
         observer: Callable[[Iterable[Kind], str | None, str | None], Observation] = observe,
     ) -> None:
-        """Judge by the rules; `former` gives what the stack had, and is asked when needed."""
+        """Judge by the rules; `previous` gives what the stack's state has, asked when needed."""
         self.mode = Observe.REQUIRED
+        self.said: set[str] = set()
+        """What could not be read, as far as it was said where reading it is required."""
         self._rules = tuple(rules)
-        self._former = former
+        self._previous = previous
         self._observer = observer
         self._clusters: dict[str, Cluster] = {}
         self._gates: dict[str, tuple[Resource, Ref | None, World, World]] = {}
@@ -110,16 +150,27 @@ class Session:
         self._lock = RLock()
 
     def unreadable(self, resource: Resource) -> str | None:
-        """Say why the cluster of a Kubernetes object can't be read; once for each cluster."""
+        """Say what of a Kubernetes object's cluster can't be read, and which rules need it.
+
+        That is the whole cluster, kinds, or objects that it names. Of a cluster, each is said once.
+        """
         with self._lock:
             if resource.body is None:
                 return None
             self._inputs[resource.urn] = resource.properties
-            cluster = self._cluster(resource)
-            if cluster.problem is None or cluster.told:
-                return None
-            cluster.told = True
-            return cluster.problem
+            cluster = self._cluster(resource.provider)
+            lines = [] if cluster.problem is None else [cluster.problem]
+            if cluster.read:
+                _, now, _ = self._at(resource)
+                found = by_finding(
+                    Judgement(rule, each) for rule in self._rules for each in unread(rule, now)
+                )
+                lines += listed(found)
+            fresh = [line for line in lines if line not in cluster.told]
+            cluster.told.update(fresh)
+            if self.mode is Observe.REQUIRED:
+                self.said.update(fresh)
+            return "\n".join(fresh) or None
 
     def gate(self, rule: Rule, resource: Resource) -> list[Violation]:
         """Return what a rule finds wrong with one resource that is about to be written.
@@ -152,6 +203,11 @@ class Session:
             _, world, _ = self._at(resource)
             return rule.remediate(resource.properties, world)
 
+    def problems(self) -> list[str]:
+        """Say why clusters could not be read at all."""
+        with self._lock:
+            return [each.problem for each in self._clusters.values() if each.problem is not None]
+
     def judge(self, rule: Rule, resources: Iterable[Resource]) -> list[Judgement]:
         """Return what a rule says of the whole stack.
 
@@ -171,14 +227,19 @@ class Session:
         for resource in resources:
             others.append(StackResource(resource.urn, resource.type, resource.properties))
             if resource.body is not None:
-                cluster = self._cluster(resource)
+                cluster = self._cluster(resource.provider)
                 # What it comes to by the plugin's preview is misleading for a replacement: that is
                 # laid over the object which it replaces, or has a name which it never gets.
                 declared = self._inputs.get(resource.urn, resource.properties)
                 cluster.add(resource._replace(properties=declared))
                 clusters[id(cluster)] = cluster
-        gone = self._former()
-        worlds = [cluster.world(gone) for cluster in clusters.values()]
+        previous = self._previous()
+        gone = [each for each in previous if not each.retained]
+        if not clusters:
+            # All of it goes; where it was, only the state knows.
+            found = [self._cluster(each.provider) for each in gone]
+            clusters = {id(cluster): cluster for cluster in found}
+        worlds = [cluster.world(previous, gone) for cluster in clusters.values()]
         worlds.append(World.of(stack=tuple(others)))
         said: dict[str, list[Judgement]] = {rule.id: [] for rule in self._rules}
         for world in worlds:
@@ -196,16 +257,21 @@ class Session:
             ref, now = None, World.of(stack=alone)
             later = now
         else:
-            cluster = self._cluster(resource)
+            cluster = self._cluster(resource.provider)
             ref = cluster.add(resource)
-            now = cluster.world((), alone)
-            former = self._former()
-            later = cluster.world(former, alone) if former else now
+            previous = self._previous()
+            if ref is not None and not resource.patches and ref not in {p.ref for p in previous}:
+                cluster.look(ref)
+            gone = [each for each in previous if not each.retained]
+            replaced = [each for each in gone if each.urn == resource.urn and each.ref != ref]
+            now = cluster.world(previous, replaced, alone)
+            # What is in a namespace that is not declared yet stays, as that does.
+            yet = [each for each in gone if each.ref.kind != NAMESPACE]
+            later = cluster.world(previous, yet, alone) if yet else now
         self._gates = {resource.urn: (resource, ref, now, later)}
         return ref, now, later
 
-    def _cluster(self, resource: Resource) -> Cluster:
-        provider = resource.provider
+    def _cluster(self, provider: Mapping[str, Any]) -> Cluster:
         key = json.dumps([repr(wire.opened(provider.get(name))) for name in _ADDRESS])
         if key not in self._clusters:
             self._clusters[key] = self._read(wire.opened(dict(provider)))
@@ -214,16 +280,16 @@ class Session:
     def _read(self, provider: Mapping[str, Any]) -> Cluster:
         nothing = Observation((), {})
         if self.mode is Observe.OFF or provider.get("renderYamlToDirectory"):
-            return Cluster(nothing)
+            return Cluster(self._rules, nothing)
         kubeconfig, context = provider.get("kubeconfig"), provider.get("context")
         if has_unknown(kubeconfig) or context is UNKNOWN:
-            return Cluster(nothing)
+            return Cluster(self._rules, nothing)
         kinds = {kind for rule in self._rules for kind in rule.kinds}
         try:
             found = self._observer(kinds, _located(kubeconfig), text(context) or None)
         except ObserveError as error:
-            return Cluster(nothing, problem=str(error))
-        return Cluster(found, read=True)
+            return Cluster(self._rules, nothing, problem=str(error))
+        return Cluster(self._rules, found, read=True)
 
 
 def _located(kubeconfig: Any) -> str | None:

@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from policy.credentials import apps_domain, credentials, entry, gateway_secrets
+from policy.credentials import (
+    apps_domain,
+    credentials,
+    entry,
+    gateway_secrets,
+    serving_secrets,
+)
 from policy.knative import config
 from policy.mesh import knative_gateway
 from policy.model import Finding, Rule, Severity
@@ -106,6 +112,7 @@ RULE = Rule(
     ),
     remedy="Create a DomainMapping of that name, with a certificate for it.",
     section=ASSUMPTIONS,
-    kinds=MESH_KINDS | {VIRTUAL_SERVICE, ROUTE, DOMAIN_MAPPING, GATEWAY, SECRET, INGRESS_CONFIG},
+    kinds=MESH_KINDS | {VIRTUAL_SERVICE, ROUTE, DOMAIN_MAPPING, GATEWAY, INGRESS_CONFIG},
+    by_name={SECRET: serving_secrets},
     check=check,
 )

@@ -7,6 +7,7 @@ from policy.control_plane import (
     DRAIN,
     drain_path,
     is_serverless_plane,
+    planeless,
     serverless_plane,
     with_value,
 )
@@ -25,6 +26,7 @@ _DOCUMENTED: Final = "35s"
 def check(world: World) -> Iterator[Finding]:
     """Judge the control plane's terminationDrainDuration."""
     yield from unplaced(world)
+    yield from planeless(world, "a control plane, which sets how long proxies drain")
     for mesh, plane in serverless_plane(world):
         path = drain_path(mesh)
         value = plane.get(*path)

@@ -3,7 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from policy.control_plane import excluded_ports_path, excludes, serverless_plane, with_ports
+from policy.control_plane import (
+    excluded_ports_path,
+    excludes,
+    planeless,
+    serverless_plane,
+    with_ports,
+)
 from policy.mesh import unplaced
 from policy.model import Finding, Rule, Severity
 from policy.names import DRAIN_PORT, MESH_KINDS, MESH_SECTION, METRICS_PORT
@@ -16,6 +22,7 @@ _NEEDED: Final = {METRICS_PORT: "metrics", DRAIN_PORT: "Serving's wait-for-drain
 def check(world: World) -> Iterator[Finding]:
     """Judge the control plane's excluded inbound ports."""
     yield from unplaced(world)
+    yield from planeless(world, "a control plane, which leaves ports outside of mTLS")
     for mesh, plane in serverless_plane(world):
         path = ".".join(excluded_ports_path(mesh))
         found = show(plane.get(*excluded_ports_path(mesh)))

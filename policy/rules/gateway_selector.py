@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from policy.control_plane import is_serverless_plane, with_value
+from policy.control_plane import is_serverless_plane, planeless, with_value
 from policy.knative import is_integrated
 from policy.label_selectors import Labels, labels, written
 from policy.mesh import Mesh, knative_gateway, unplaced
@@ -17,7 +17,7 @@ from policy.names import (
     MESH_SECTION,
     SERVING_NAMESPACE,
 )
-from policy.values import at, mapping, show
+from policy.values import UNKNOWN, at, mapping, show, truth
 from policy.world import Object, World
 
 _LABELS: Final = ("spec", "gateways", "ingress", "service", "metadata", "labels")
@@ -28,14 +28,10 @@ _DEFAULTS: Final = frozenset(DEFAULT_INGRESS_LABELS.items())
 def check(world: World) -> Iterator[Finding]:
     """Judge the ingress gateway's label in the control plane and both Gateways' selectors."""
     yield from unplaced(world)
+    yield from planeless(world, "a control plane, which makes the ingress gateway")
     mesh = world.serverless_mesh
     if mesh is not None and mesh.control_plane is not None and not mesh.newer:
-        own = labels(mesh.control_plane.get(*_LABELS))
-        if own is None:
-            yield mesh.control_plane.unknown(".".join(_LABELS))
-        elif not own - _DEFAULTS:
-            found = show(mesh.control_plane.get(*_LABELS))
-            yield mesh.control_plane.breaks(".".join(_LABELS), found, f"{written(_WANTED)}")
+        yield from _control_plane(mesh, mesh.control_plane)
     for name in KNATIVE_GATEWAYS:
         gateway = knative_gateway(world, name)
         if gateway is not None:
@@ -43,6 +39,22 @@ def check(world: World) -> Iterator[Finding]:
         elif is_integrated(world):
             needed = "Knative's Gateway, for the traffic that Knative Services get"
             yield from world.missing(GATEWAY, SERVING_NAMESPACE, name, needed)
+
+
+def _control_plane(mesh: Mesh, plane: Object) -> Iterator[Finding]:
+    own = labels(plane.get(*_LABELS))
+    for path, value in mesh.switches:
+        if value is UNKNOWN and own is not None:
+            yield plane.unknown(".".join(path))
+        elif truth(value) is False and mesh.other_ingress is None:
+            needed = f"true, or another gateway of the mesh with the label {written(_WANTED)}"
+            yield plane.breaks(".".join(path), show(value), needed)
+    if mesh.without_ingress:
+        return
+    if own is None:
+        yield plane.unknown(".".join(_LABELS))
+    elif not own - _DEFAULTS:
+        yield plane.breaks(".".join(_LABELS), show(plane.get(*_LABELS)), written(_WANTED))
 
 
 def _gateway(gateway: Object, mesh: Mesh | None) -> Iterator[Finding]:
@@ -71,8 +83,9 @@ def _wanted(mesh: Mesh | None) -> Labels | None:
     if mesh is None or mesh.control_plane is None:
         return _WANTED
     if mesh.newer:
-        carried = mesh.ingress.labels
-        return None if carried is None else carried
+        return mesh.ingress.labels
+    if mesh.without_ingress:
+        return mesh.other_ingress.labels if mesh.other_ingress else _WANTED
     own = labels(mesh.control_plane.get(*_LABELS))
     return None if own is None else (own - _DEFAULTS) or _WANTED
 

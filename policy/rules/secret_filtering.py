@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from policy.credentials import credentials, gateway_secrets
+from policy.credentials import credentials, gateway_secrets, serving_secrets
 from policy.knative import is_integrated, named, workloads
 from policy.mesh import knative_gateway
-from policy.model import Finding, Rule, Severity
+from policy.model import Finding, Ref, Rule, Severity
 from policy.names import (
     CERTIFICATE_UID,
     DOMAIN_MAPPING,
@@ -72,6 +72,18 @@ def _secrets(world: World) -> list[Object]:
     return list(found.values())
 
 
+def _names(world: World) -> Iterator[Ref]:
+    """Name the secrets to judge; none where nothing is filtered."""
+    switches = (value for item in world.objects(SERVING) for _, value in _filters(item))
+    if any(truth(value) is False for value in switches):
+        return
+    for name in KNATIVE_GATEWAYS:
+        yield from serving_secrets(world, name)
+    for mapped in world.objects(DOMAIN_MAPPING):
+        if name := text(mapped.get("spec", "tls", "secretName")):
+            yield Ref(SECRET, mapped.ref.namespace, name)
+
+
 def _filters(serving: Object) -> Iterator[tuple[str, Any]]:
     """List the values that the workloads of KnativeServing give to the variable."""
     for part in ("deployments", "workloads"):
@@ -102,6 +114,7 @@ RULE = Rule(
         "for net-istio-controller in the workloads of KnativeServing."
     ),
     section=FILTERING_SECTION,
-    kinds=MESH_KINDS | {GATEWAY, SECRET, DOMAIN_MAPPING},
+    kinds=MESH_KINDS | {GATEWAY, DOMAIN_MAPPING},
+    by_name={SECRET: _names},
     check=check,
 )

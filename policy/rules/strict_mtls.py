@@ -6,6 +6,7 @@ from typing import Any, Final
 from policy.control_plane import (
     excluded_ports_path,
     is_serverless_plane,
+    planeless,
     ports,
     serverless_plane,
     with_value,
@@ -32,6 +33,7 @@ _NEEDED: Final = "STRICT: only clients with a certificate of the mesh"
 def check(world: World) -> Iterator[Finding]:
     """Judge the control plane and each PeerAuthentication in the mesh's namespaces."""
     yield from unplaced(world)
+    yield from planeless(world, "a control plane, which enforces it")
     for mesh, plane in serverless_plane(world):
         if mesh.newer:
             yield from _mesh_wide(world, mesh, plane)

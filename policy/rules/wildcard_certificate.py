@@ -3,9 +3,15 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from policy.credentials import apps_domain, credentials, entry, gateway_secrets
+from policy.credentials import (
+    apps_domain,
+    credentials,
+    entry,
+    gateway_secrets,
+    serving_secrets,
+)
 from policy.mesh import knative_gateway, unplaced
-from policy.model import Finding, Rule, Severity
+from policy.model import Finding, Ref, Rule, Severity
 from policy.names import (
     CERTIFICATE,
     CERTIFICATE_SECTION,
@@ -85,7 +91,7 @@ def _absent(world: World, gateway: Object, path: str, name: str) -> Iterator[Fin
             return
     elsewhere = [item for item in world.objects(SECRET) if item.ref.name == name]
     needed = f"the secret that {gateway.ref} names, where the gateway looks for it"
-    if elsewhere and SECRET not in world.unread:
+    if elsewhere and Ref(SECRET, namespace, name) not in world.unseen:
         found = f"{name}, of which there is none in {namespace}, but {elsewhere[0].ref}"
         yield gateway.breaks(path, found, f"a secret in {namespace}", (elsewhere[0].ref,))
     else:
@@ -136,7 +142,8 @@ RULE = Rule(
         "secret that knative-ingress-gateway names, in the namespace of the ingress gateway."
     ),
     section=CERTIFICATE_SECTION,
-    kinds=MESH_KINDS | {GATEWAY, SECRET, INGRESS_CONFIG, CERTIFICATE},
+    kinds=MESH_KINDS | {GATEWAY, INGRESS_CONFIG, CERTIFICATE},
+    by_name={SECRET: serving_secrets},
     check=check,
     harmful=True,
 )

@@ -137,7 +137,9 @@ def test_a_cluster_that_does_not_answer(stack: PulumiStack, observe: str, tmp_pa
         assert "no cluster was read" in run.output or UNDETERMINED in run.output
 
 
-def test_a_kind_that_may_not_be_read_is_said_by_its_rules(stack: PulumiStack, own: Cluster) -> None:
+def test_a_kind_that_may_not_be_read_stops_the_run_and_is_said_with_the_right_to_grant(
+    stack: PulumiStack, own: Cluster
+) -> None:
     rules = [
         {"apiGroups": ["*"], "resources": [name], "verbs": ["*"]}
         for name in (
@@ -164,9 +166,18 @@ def test_a_kind_that_may_not_be_read_is_said_by_its_rules(stack: PulumiStack, ow
         rbac.create_cluster_role(role)
         rbac.create_cluster_role_binding(binding)
     stack.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig_for("some")))
-    said = stack.preview(*PACK)
-    assert "Gateway.networking.istio.io can't be listed" in said
-    assert CONFLICT in said
+    unread = "Gateway.networking.istio.io can't be listed"
+    grant = 'grant apiGroups: ["networking.istio.io"], resources: ["gateways"], verbs: ["list"]'
+    said = stack.fail("preview", *PACK)
+    assert f"[mandatory] [severity: high]  {OBSERVED}" in said
+    assert said.count(unread) == 1
+    assert f"{grant} ({CONFLICT}, " in said
+    eased = pack(stack, **{OBSERVED: {"enforcementLevel": "mandatory", "observe": "best-effort"}})
+    said = stack.succeed("preview", *eased)
+    assert OBSERVED not in said
+    assert said.count(unread) == 1
+    assert f"{grant} ({CONFLICT}, " in said
+    assert f"[advisory] [severity: low]  {UNDETERMINED}" in said
     stack.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig))
 
 

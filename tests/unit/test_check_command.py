@@ -19,6 +19,8 @@ CONFLICT = "no-conflicting-wildcard-gateway"
 EXPOSED = "ingress-gateway-not-exposed"
 ADDRESS = "https://127.0.0.1:9"
 
+JUDGING = [rule for rule in RULES if not rule.of_updates]
+
 
 def gateway(name: str, host: str = "*", namespace: str = "shop") -> dict[str, Any]:
     return {
@@ -82,7 +84,7 @@ def refused(*arguments: str | Path, stdin: str | bytes | None = None) -> str:
 def test_good_manifests_are_exit_code_0(tmp_path: Path) -> None:
     done = check("-f", write(tmp_path / "a.yaml", ONE, gateway("two", "shop.example.org")))
     assert done.exit_code == 0, done.output
-    assert f"objects: 2, rules: {len(RULES)}, violations: 0, undetermined: 0" in done.output
+    assert f"objects: 2, rules: {len(JUDGING)}, violations: 0, undetermined: 0" in done.output
 
 
 def test_the_documented_integration_is_exit_code_0(tmp_path: Path) -> None:
@@ -265,7 +267,8 @@ def test_what_is_no_object_is_said_and_the_rest_judged(tmp_path: Path) -> None:
     write(tmp_path / "values.yaml", {"replicas": 3})
     write(tmp_path / "gateways.yaml", ONE, TWO, {"apiVersion": "v1", "kind": "Service"})
     done = check("-f", tmp_path)
-    assert done.exit_code == 1
+    assert done.exit_code == 2, "not everything was judged"
+    assert "violations: 2" in done.stdout
     assert f"not judged: {tmp_path / 'values.yaml'}:1: takes an object with" in done.stderr
     assert "Service: metadata.name takes a name, found nothing" in done.stderr
 
@@ -292,7 +295,8 @@ def test_the_mesh_of_serverless_can_be_said(tmp_path: Path) -> None:
     }
     other = {**plane, "metadata": {"name": "basic", "namespace": "other"}}
     file = write(tmp_path / "a.yaml", plane, other)
-    assert found("-f", file, "--rule", "strict-mtls", "--mesh", "third") == []
+    (third,) = found("-f", file, "--rule", "strict-mtls", "--mesh", "third")
+    assert (third["outcome"], third["object"]["namespace"]) == ("undetermined", "third")
     said = found("-f", file, "--rule", "strict-mtls", "--mesh", "mesh")
     assert {each["object"]["namespace"] for each in said} == {"mesh"}
 
@@ -347,7 +351,7 @@ def test_sarif_is_what_code_scanners_take(tmp_path: Path) -> None:
     (run,) = log["runs"]
     driver = run["tool"]["driver"]
     assert driver["name"] == "serverless-mesh"
-    assert [rule["id"] for rule in driver["rules"]] == [rule.id for rule in RULES]
+    assert [rule["id"] for rule in driver["rules"]] == [rule.id for rule in JUDGING]
     for rule in driver["rules"]:
         assert rule["shortDescription"]["text"]
         assert rule["fullDescription"]["text"]
@@ -396,7 +400,7 @@ def test_no_private_key_is_ever_printed(tmp_path: Path, form: str) -> None:
             tmp_path / f"{name}.yaml", *documented(), exposed, odd, variant, pem, [pem], misplaced
         )
         done = check("-f", file, "--format", form)
-        assert done.exit_code == 1, done.output
+        assert done.exit_code == 2, done.output
         assert "no-plaintext-keys" in done.output
         for line in pem.splitlines()[1:-1]:
             assert line not in done.output
@@ -434,3 +438,9 @@ def test_help_says_what_there_is_to_know() -> None:
 
 def test_an_unknown_format_is_exit_code_2() -> None:
     assert check("-f", "-", "--format", "xml", stdin="").exit_code == 2
+
+
+def test_rules_of_updates_are_refused_by_name() -> None:
+    done = CliRunner().invoke(app, ["check", "-f", "-", "--rule", "nothing-torn-down"])
+    assert done.exit_code == 2
+    assert "judges what an update does" in done.output

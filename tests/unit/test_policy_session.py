@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pulumi
@@ -11,13 +12,17 @@ from pulumi_policy import EnforcementLevel, deserialize, policy, proxy
 from pulumi_policy.secret import Secret as Marked
 
 from policy import state, wire
-from policy.model import Finding, Kind, Ref, Rule, Severity, Undetermined, Violation
+from policy.model import Finding, Kind, Ref, Rule, Severity, Unread, Violation
 from policy.observe import Observation, ObserveError
 from policy.pack import GATE, OBSERVED, UNDETERMINED, gate_level, policies
 from policy.rules import RULES
 from policy.rules.excluded_ports import RULE as EXCLUDED_PORTS
 from policy.rules.no_conflicting_wildcard_gateway import RULE as CONFLICT
+from policy.rules.nothing_taken_over import RULE as TAKEN_OVER
+from policy.rules.nothing_torn_down import RULE as TORN_DOWN
+from policy.rules.wildcard_certificate import RULE as CERTIFICATE
 from policy.session import Observe, Resource, Session
+from policy.state import Owned
 from policy.values import UNKNOWN, Secret
 from policy.world import Given, World, ref_of
 
@@ -153,11 +158,11 @@ def gateway(name: str, host: str = "*", namespace: str = "shop") -> dict[str, An
 TYPE = "kubernetes:networking.istio.io/v1beta1:Gateway"
 
 
-def test_the_objects_that_a_stack_would_delete() -> None:
+def test_the_objects_that_a_stack_has() -> None:
     def resource(name: str, **more: Any) -> dict[str, Any]:
-        return {"type": TYPE, "inputs": gateway(name), **more}
+        return {"type": TYPE, "urn": f"urn:{name}", "inputs": gateway(name), **more}
 
-    found = state.objects(
+    found = state.owned(
         exported(
             {"type": "pulumi:pulumi:Stack"},
             {"type": "pulumi:providers:kubernetes", "inputs": {"kind": "Gateway"}},
@@ -168,7 +173,8 @@ def test_the_objects_that_a_stack_would_delete() -> None:
             resource("kept", retainOnDelete=True),
         )
     )
-    assert found == {ref_of(gateway("mine"))}
+    assert [(each.ref.name, each.retained) for each in found] == [("mine", False), ("kept", True)]
+    assert found[0].urn == "urn:mine"
 
 
 @pytest.mark.parametrize(
@@ -187,15 +193,15 @@ def test_the_objects_that_a_stack_would_delete() -> None:
     ids=repr,
 )
 def test_a_malformed_export_has_no_objects(content: Any) -> None:
-    assert state.objects(content) == frozenset()
+    assert state.owned(content) == []
 
 
 def test_nothing_is_exported_without_a_stack_or_an_engine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert state.former(state.stack_name({})) == frozenset()
-    assert state.former(state.stack_name({"PULUMI_STACK": "dev"})) == frozenset()
+    assert state.export(state.stack_name({})) is None
+    assert state.export(state.stack_name({"PULUMI_STACK": "dev"})) is None
 
 
 @pytest.mark.parametrize(
@@ -220,7 +226,7 @@ def test_the_stack_is_exported_by_its_full_name(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     environ = {"PULUMI_STACK": "dev", "PULUMI_PROJECT": "mesh", "PULUMI_ORGANIZATION": "acme"}
-    assert {ref.name for ref in state.former(state.stack_name(environ))} == names
+    assert {each.ref.name for each in state.owned(state.export(state.stack_name(environ)))} == names
 
 
 # One run.
@@ -233,7 +239,12 @@ class Cluster:
         self.asked: list[tuple[frozenset[Kind], str | None, str | None]] = []
         self.bodies: dict[str | None, tuple[dict[str, Any], ...]] = {None: bodies}
         self.unread: dict[Kind, str] = {}
+        self.unseen: dict[Ref, str] = {}
+        self.secrets: dict[Ref, dict[str, Any]] = {}
+        self.named: list[Ref] = []
         self.error = error
+        self.others: tuple[dict[str, Any], ...] = ()
+        """Of kinds that no rule reads."""
 
     def __call__(
         self, kinds: Iterable[Kind], kubeconfig: str | None, context: str | None
@@ -242,18 +253,38 @@ class Cluster:
         if self.error:
             raise ObserveError(self.error)
         bodies = self.bodies.get(kubeconfig, ())
-        return Observation(tuple(map(Given, bodies)), self.unread)
+        return Observation(tuple(map(Given, bodies)), self.unread, reader=self.read)
+
+    def read(self, ref: Ref) -> Given | str | None:
+        self.named.append(ref)
+        if ref in self.secrets:
+            return Given(self.secrets[ref])
+        found = next((body for body in self.others if ref_of(body) == ref), None)
+        return Given(found) if found is not None else self.unseen.get(ref)
 
 
 def session(
-    cluster: Cluster, *former: dict[str, Any], rules: Iterable[Rule] = (CONFLICT,)
+    cluster: Cluster,
+    *previous: dict[str, Any],
+    rules: Iterable[Rule] = (CONFLICT,),
+    retained: bool = False,
 ) -> Session:
-    return Session(rules, lambda: frozenset(map(ref_of, former)), cluster)
+    had = [Owned(ref_of(body), urn_of(body), retained, body) for body in previous]
+    return Session(rules, lambda: had, cluster)
+
+
+def urn_of(body: dict[str, Any], type_: str = "") -> str:
+    name = body.get("metadata", {}).get("name", "name")
+    return f"urn:pulumi:dev::mesh::{type_ or token(body)}::{name}"
+
+
+def token(body: dict[str, Any]) -> str:
+    version = body["apiVersion"]
+    return f"kubernetes:{version if '/' in version else f'core/{version}'}:{body['kind']}"
 
 
 def resource(body: dict[str, Any], type_: str = TYPE, /, **provider: Any) -> Resource:
-    name = body.get("metadata", {}).get("name", "name")
-    return Resource(f"urn:pulumi:dev::mesh::{type_}::{name}", type_, body, provider)
+    return Resource(urn_of(body, type_), type_, body, provider)
 
 
 OTHER = Resource(
@@ -357,14 +388,100 @@ def test_a_cluster_that_can_not_be_read_is_told_once(mode: Observe) -> None:
     assert names(run.gate(CONFLICT, resource(gateway("two")))) != []
 
 
-def test_kinds_that_could_not_be_read_are_undetermined() -> None:
+GATEWAY: Final = Kind("networking.istio.io", "Gateway")
+NAMESPACE: Final = Kind("", "Namespace")
+CERTS: Final = Ref(Kind("", "Secret"), "istio-system", "certs")
+
+
+def test_kinds_that_could_not_be_read_are_a_result_of_their_own() -> None:
     cluster = Cluster()
-    kind = Kind("networking.istio.io", "Gateway")
-    cluster.unread = {kind: "may not be listed"}
+    cluster.unread = {GATEWAY: "may not be listed"}
     found = session(cluster).judge(CONFLICT, [resource(gateway("one"))])
-    assert Undetermined(Ref(kind, "", ""), "", "may not be listed") in [
-        each.finding for each in found
-    ]
+    assert Unread(Ref(GATEWAY, "", ""), "", "may not be listed") in [each.finding for each in found]
+
+
+def test_kinds_that_could_not_be_read_are_told_once_with_the_rules_that_need_them() -> None:
+    cluster = Cluster()
+    cluster.unread = {GATEWAY: "may not be listed", NAMESPACE: "does not answer"}
+    run = session(cluster, rules=(CONFLICT, EXCLUDED_PORTS))
+    assert run.unreadable(resource(gateway("one"))) == (
+        f"Namespace: does not answer ({CONFLICT.id}, {EXCLUDED_PORTS.id})\n"
+        f"Gateway: may not be listed ({CONFLICT.id})"
+    )
+    assert run.unreadable(resource(gateway("two"))) is None
+
+
+def test_kinds_that_no_rule_of_the_run_needs_are_not_missed() -> None:
+    cluster = Cluster()
+    cluster.unread = {GATEWAY: "may not be listed"}
+    run = session(cluster, rules=[EXCLUDED_PORTS])
+    assert run.unreadable(resource(gateway("one"))) is None
+
+
+def served(secret: str = "certs") -> dict[str, Any]:
+    body = gateway("knative-ingress-gateway", namespace="knative-serving")
+    body["spec"]["servers"][0]["tls"] = {"mode": "SIMPLE", "credentialName": secret}
+    return body
+
+
+def secret_of(data: dict[str, str]) -> dict[str, Any]:
+    metadata = {"name": CERTS.name, "namespace": CERTS.namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+
+
+def test_a_secret_is_read_when_an_object_of_the_stack_names_it() -> None:
+    cluster = Cluster(plane())
+    run = session(cluster, rules=[CERTIFICATE])
+    assert run.unreadable(resource(plane(), PLANE)) is None
+    assert cluster.named == []
+    run.gate(CERTIFICATE, resource(served()))
+    run.gate(CERTIFICATE, resource(gateway("another")))
+    assert cluster.named == [CERTS]
+
+
+def test_a_secret_that_could_not_be_read_is_told_and_is_none_that_is_missing() -> None:
+    cluster = Cluster(plane())
+    cluster.unseen = {CERTS: "can't be read"}
+    run = session(cluster, rules=[CERTIFICATE])
+    assert run.unreadable(resource(gateway("another"))) is None
+    assert run.unreadable(resource(served())) == f"{CERTS}: can't be read ({CERTIFICATE.id})"
+    found = [each.finding for each in run.judge(CERTIFICATE, [resource(served())])]
+    assert found == [Unread(CERTS, "", "can't be read")]
+    there = session(Cluster(plane()), rules=[CERTIFICATE])
+    assert judged(there, resource(served()), rule=CERTIFICATE) == [CERTS.name]
+
+
+def test_of_a_secret_that_the_stack_declares_nothing_is_read() -> None:
+    cluster = Cluster(plane())
+    run = session(cluster, rules=[CERTIFICATE])
+    own = resource(secret_of({}), "kubernetes:core/v1:Secret")
+    run.judge(CERTIFICATE, [own, resource(served())])
+    assert cluster.named == []
+
+
+def patched_secret() -> Resource:
+    body = secret_of({})
+    body["metadata"]["labels"] = {"team": "mesh"}
+    return resource(body, "kubernetes:core/v1:SecretPatch")
+
+
+def test_a_patch_of_a_secret_that_could_not_be_read_is_no_secret() -> None:
+    cluster = Cluster(plane())
+    cluster.unseen = {CERTS: "can't be read"}
+    run = session(cluster, rules=[CERTIFICATE])
+    found = run.judge(CERTIFICATE, [patched_secret(), resource(served())])
+    assert [each.finding for each in found] == [Unread(CERTS, "", "can't be read")]
+
+
+def test_a_secret_that_the_stack_patches_is_read_all_the_same() -> None:
+    cluster = Cluster(plane())
+    cluster.secrets = {CERTS: secret_of({"tls.crt": "eA==", "tls.key": "eA=="})}
+    run = session(cluster, rules=[CERTIFICATE])
+    patched = patched_secret()
+    found = run.judge(CERTIFICATE, [patched, resource(served())])
+    assert cluster.named == [CERTS]
+    assert {each.finding.field for each in found} == {"data.tls.crt"}
+    assert "nothing" not in {getattr(each.finding, "found", "") for each in found}
 
 
 def test_a_gate_judges_what_is_declared_so_far_over_what_was_observed() -> None:
@@ -441,10 +558,116 @@ def test_clusters_are_judged_apart() -> None:
     assert judged(fresh, on_a, on_b, second) == ["foreign", "one"]
 
 
+# What is there already, and what goes.
+
+CONFIG: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {
+        "name": "theirs",
+        "namespace": "shop",
+        "managedFields": [{"manager": "kubectl-create"}],
+    },
+}
+
+
+def test_what_others_made_is_not_taken_over_of_whatever_kind_it_is() -> None:
+    cluster = Cluster(gateway("theirs"))
+    cluster.others = (CONFIG,)
+    run = session(cluster, rules=[TAKEN_OVER, CONFLICT])
+    for body in (gateway("theirs"), CONFIG):
+        (found,) = run.gate(TAKEN_OVER, resource(body, token(body)))
+        assert found.ref.name == "theirs"
+        assert f"pulumi import --generate-code=false {token(body)} theirs shop/theirs" in (
+            found.needed
+        )
+    assert "written by kubectl-create" in found.found
+    assert run.gate(TAKEN_OVER, resource(gateway("new"))) == []
+    declared = [resource(gateway("theirs")), resource(CONFIG, token(CONFIG))]
+    assert judged(run, *declared, rule=TAKEN_OVER) == ["theirs", "theirs"]
+
+
+def test_what_can_not_be_looked_for_is_not_made() -> None:
+    cluster = Cluster()
+    cluster.unseen = {ref_of(CONFIG): "forbidden"}
+    run = session(cluster, rules=[TAKEN_OVER])
+    (found,) = run.gate(TAKEN_OVER, resource(CONFIG, token(CONFIG)))
+    assert found.found == "not to be looked for: forbidden"
+
+
+def test_what_the_stack_has_is_not_looked_for() -> None:
+    cluster = Cluster(gateway("mine"))
+    cluster.others = (CONFIG,)
+    for retained in (True, False):
+        run = session(cluster, gateway("mine"), CONFIG, rules=[TAKEN_OVER], retained=retained)
+        assert run.gate(TAKEN_OVER, resource(gateway("mine"))) == []
+        assert run.gate(TAKEN_OVER, resource(CONFIG, token(CONFIG))) == []
+    assert cluster.named == []
+
+
+def test_patches_and_namespaces_are_not_taken_over() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    run = session(Cluster(namespace, gateway("theirs")), rules=[TAKEN_OVER])
+    assert run.gate(TAKEN_OVER, resource(namespace, token(namespace))) == []
+    assert run.gate(TAKEN_OVER, resource(gateway("theirs"), TYPE + "Patch")) == []
+
+
+def test_a_patch_keeps_nothing_that_is_deleted() -> None:
+    run = session(Cluster(gateway("mine")), gateway("mine"))
+    patch = resource(gateway("mine"), TYPE + "Patch")
+    assert judged(run, patch, resource(gateway("other"))) == []
+
+
+def service(name: str, namespace: str = "shop") -> dict[str, Any]:
+    return {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+    }
+
+
+def test_a_namespace_goes_with_all_that_is_in_it() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    cluster = Cluster(namespace, service("theirs"), service("mine"))
+    run = session(cluster, namespace, service("mine"), rules=[TORN_DOWN])
+    (found,) = run.judge(TORN_DOWN, [resource(gateway("elsewhere", "x", "other"))])
+    assert isinstance(found.finding, Violation)
+    assert found.finding.ref.name == "shop"
+    assert (
+        found.finding.found
+        == "deleted by this update, with objects in it left: Service shop/theirs"
+    )
+    kept = session(cluster, namespace, rules=[TORN_DOWN], retained=True)
+    assert judged(kept, resource(gateway("elsewhere", "x", "other")), rule=TORN_DOWN) == []
+
+
+def test_a_gate_stops_what_would_replace_an_object_that_others_need() -> None:
+    serving = {
+        "apiVersion": "operator.knative.dev/v1beta1",
+        "kind": "KnativeServing",
+        "metadata": {"name": "knative-serving", "namespace": "knative-serving"},
+    }
+    run = session(Cluster(serving, service("theirs")), serving, rules=[TORN_DOWN])
+    assert run.gate(TORN_DOWN, resource(serving, token(serving))) == []
+    moved = {**serving, "metadata": {"name": "knative-serving", "namespace": "elsewhere"}}
+    (found,) = run.gate(TORN_DOWN, resource(moved, token(moved)))
+    assert (found.ref.name, found.ref.namespace) == ("knative-serving", "knative-serving")
+
+
 def test_patches_lie_over_what_was_observed() -> None:
     run = session(Cluster(gateway("foreign"), gateway("one")))
     patch = {**gateway("one"), "spec": {"selector": {"istio": "ingressgateway"}}}
     assert "one" in names(run.gate(CONFLICT, resource(patch, TYPE + "Patch")))
+
+
+def test_several_patches_of_one_object_all_count() -> None:
+    run = session(Cluster(gateway("foreign"), gateway("one", "one.example.org")))
+    base = gateway("one")
+    hosts = resource({**base, "spec": {"servers": base["spec"]["servers"]}}, TYPE + "Patch")
+    labels = {**base, "metadata": {**base["metadata"], "labels": {"a": "b"}}, "spec": {}}
+    run.gate(CONFLICT, hosts)
+    found = run.gate(CONFLICT, hosts._replace(urn="urn:second", properties=labels))
+    assert "one" in names(found)
 
 
 def test_objects_with_secrets_are_judged_and_show_none() -> None:
@@ -509,6 +732,65 @@ def test_every_rule_is_a_stack_policy_and_a_gate() -> None:
         assert found[rule.id] is levels[rule.severity]
         assert found[rule.id + GATE] is gate_level(rule)
         assert (gate_level(rule) is EnforcementLevel.DISABLED) != rule.harmful
+
+
+def said(policy_: Any, arguments: Any) -> list[str]:
+    found: list[str] = []
+    policy_.validate(arguments, lambda text, _: found.append(text))
+    return found
+
+
+@pytest.mark.parametrize("mode", [*Observe, None])
+def test_what_was_not_read_is_a_violation_where_it_is_required_and_else_said_once(
+    mode: Observe | None,
+) -> None:
+    """Without a mode, `observed-cluster` is disabled and is never asked."""
+    cluster = Cluster()
+    cluster.unread = {GATEWAY: "may not be listed", NAMESPACE: "does not answer"}
+    rules = (CONFLICT, EXCLUDED_PORTS)
+    observed, *_, undetermined = policies(rules, session(cluster, rules=rules))
+    one = SimpleNamespace(
+        urn="urn:one",
+        resource_type=TYPE,
+        props=handed(gateway("one")),
+        provider=None,
+        get_config=lambda: {"observe": mode},
+    )
+    stopped = [] if mode is None else said(observed, one)
+    noted = said(undetermined, SimpleNamespace(resources=[one]))
+    lines = (
+        f"Namespace: does not answer ({CONFLICT.id}, {EXCLUDED_PORTS.id})\n"
+        f"Gateway: may not be listed ({CONFLICT.id})"
+    )
+    if mode is Observe.REQUIRED:
+        assert [text.rpartition("\n")[0] for text in stopped] == [lines]
+        assert '"best-effort" or "off"' in stopped[0]
+        assert not [text for text in noted if "not read" in text], "it is said already"
+    else:
+        assert stopped == []
+        wanted = [] if mode is Observe.OFF else [f"not read, and so not judged:\n{lines}"]
+        assert [text for text in noted if "not read" in text] == wanted
+
+
+@pytest.mark.parametrize("mode", Observe)
+def test_a_cluster_that_does_not_answer_is_said_once(mode: Observe) -> None:
+    cluster = Cluster(error="the cluster does not answer")
+    observed, *_, undetermined = policies((CONFLICT,), session(cluster))
+    one = SimpleNamespace(
+        urn="urn:one",
+        resource_type=TYPE,
+        props=handed(gateway("one")),
+        provider=None,
+        get_config=lambda: {"observe": mode},
+    )
+    stopped = said(observed, one)
+    noted = said(undetermined, SimpleNamespace(resources=[one]))
+    assert len([text for text in stopped if "does not answer" in text]) == (
+        mode is Observe.REQUIRED
+    )
+    assert len([text for text in noted if "does not answer" in text]) == (
+        mode is Observe.BEST_EFFORT
+    )
 
 
 def test_marked_secrets_are_the_sdks() -> None:

@@ -28,7 +28,7 @@ def test_every_rule_is_described_in_full(rule: Rule) -> None:
     _, _, rest = TEXT.partition(f"\n## {rule.id}\n")
     section = rest.partition("\n## ")[0]
     said = [rule.title, rule.why, rule.remedy, rule.section, f"Severity: {rule.severity}"]
-    said += [f"`{kind}`" for kind in rule.kinds | rule.check_only]
+    said += [f"`{kind}`" for kind in rule.kinds | rule.check_only | rule.by_name.keys()]
     said += [f"Can mend: {'yes' if rule.remediate else 'no'}"]
     said += [f"`{rule.id}{GATE}` ({gate_level(rule).value} by default)"]
     for text in said:
