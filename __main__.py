@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final
 
 import pulumi
@@ -15,11 +16,11 @@ from components.eventing import KnativeEventing
 from components.gateways import Gateways
 from components.kafka import KnativeKafka
 from components.labelled_secrets import LabelledSecrets
-from components.member_roll import MemberRoll, members
-from components.namespaces import NamespaceError, Namespaces, to_make
+from components.member_roll import MemberRoll, listed_members, members
+from components.namespaces import Namespaces
 from components.operators import Operators
 from components.prerequisites import PrerequisiteError
-from components.provider import KubernetesProvider
+from components.provider import KubernetesProvider, same_cluster
 from components.serving import KnativeServing
 from policy import state
 from settings import Settings, SettingsError, choose_apps_domain, from_config
@@ -40,7 +41,7 @@ def observed(config: Mapping[str, str], settings: Settings) -> tuple[Cluster | N
     except ClusterError as error:
         if not pulumi.runtime.is_dry_run():
             raise
-        pulumi.log.warn(f"{error}. This preview takes every namespace for absent.")
+        pulumi.log.warn(f"{error}. This preview knows nothing of what the cluster has.")
         return None, Observed()
 
 
@@ -50,28 +51,33 @@ def integrate() -> None:
     secrets = {key for key in config if pulumi.runtime.is_config_secret(key)}
     settings = from_config(config, pulumi.get_stack(), secrets)
     cluster, found = observed(config, settings)
-    domain = choose_apps_domain(settings, found.apps_domain)
-    prerequisites.check(settings, found)
-    for warning in prerequisites.warnings(settings, found):
-        pulumi.log.warn(warning)
-    brought.check(settings, domain, found.certificate, datetime.now(UTC))
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    wanted = prerequisites.namespaces(settings)
-    kubernetes = KubernetesProvider(
-        "kubernetes", config, secrets, found.identity, lambda: state.export(stack)
-    )
+    exported = cache(lambda: state.export(stack))
+    domain = choose_apps_domain(settings, found.apps_domain)
+    prerequisites.check(settings, found, lambda: listed_members(exported()))
+    for announcement in prerequisites.announcements(settings, found):
+        pulumi.log.warn(announcement)
+    brought.check(settings, domain, found.certificate, datetime.now(UTC))
+    stays = same_cluster(exported, found.identity)
+    kubernetes = KubernetesProvider("kubernetes", config, secrets, found.identity, stays)
+    adopting = KubernetesProvider("adopting", config, secrets, found.identity, stays, adopting=True)
     if cluster is not None:
-        hooks.attach(cluster.find, lambda: state.former(stack))
+        hooks.attach(cluster.find, lambda: {each.ref for each in state.owned(exported())})
 
     def after(*done: pulumi.Resource | None) -> pulumi.ResourceOptions:
         """Order a component after others (those that there are), each with all that it made."""
         there = [each for each in done if each is not None]
         return pulumi.ResourceOptions(depends_on=there, provider=kubernetes)
 
-    make = to_make(wanted, found.namespaces, stack)
-    namespaces = Namespaces("namespaces", make, stack, after())
+    namespaces = Namespaces(
+        "namespaces",
+        prerequisites.namespaces(settings),
+        pulumi.ResourceOptions(provider=adopting),
+    )
     operators = (
-        Operators("operators", settings, after(namespaces)) if settings.install_operators else None
+        Operators("operators", settings, adopting, after(namespaces))
+        if settings.install_operators
+        else None
     )
     authority = (
         CertificateAuthority("certificate-authority", settings, domain)
@@ -89,7 +95,8 @@ def integrate() -> None:
     control_plane = ServiceMeshControlPlane(
         "control-plane", settings, found.control_plane, after(wildcard, operators)
     )
-    member_roll = MemberRoll("member-roll", settings, after(control_plane))
+    shared = {name for name, joined in found.memberships.items() if joined.shared}
+    member_roll = MemberRoll("member-roll", settings, adopting, shared, after(control_plane))
     gateways = Gateways("gateways", settings, after(member_roll))
     serving = KnativeServing("serving", settings, after(gateways, labelled))
     eventing = KnativeEventing("eventing", settings, after(serving))
@@ -118,7 +125,6 @@ except (
     SettingsError,
     ClusterError,
     ControlPlaneError,
-    NamespaceError,
     PrerequisiteError,
 ) as error:
     raise pulumi.RunError(str(error)) from None

@@ -16,18 +16,21 @@ import urllib3
 from policy.api import Api, RefusedError
 from policy.kubeconfig import AT_ONCE, KubeconfigError
 from policy.model import Ref
+from policy.values import at, items, mapping, strings, text
 
-MADE_BY: Final = "serverless-mesh/made-by"
-"""Annotation of a namespace that a stack made: `organization/project/stack`."""
 MEMBER_OF: Final = "maistra.io/member-of"
 """Label that the Service Mesh operator gives a member's namespace: the namespace of its mesh."""
-_BY_A_STACK: Final = "pulumi.com/patchForce"
+_PLUGIN: Final = "pulumi-kubernetes"
+"""How the names of the Kubernetes plugin's field managers begin, whatever the stack."""
 _SERVING: Final = (
     "operator.knative.dev/v1beta1",
     "KnativeServing",
     "knative-serving",
     "knative-serving",
 )
+_ROLL: Final = ("maistra.io/v1", "ServiceMeshMemberRoll")
+_MEMBER: Final = ("maistra.io/v1", "ServiceMeshMember")
+_OLM: Final = "/apis/operators.coreos.com"
 _INGRESS: Final = ("config.openshift.io/v1", "Ingress", "", "cluster")
 _ALWAYS_THERE: Final = "kube-system"
 """A namespace that lives as long as its cluster: its uid tells clusters apart."""
@@ -41,26 +44,48 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True)
 class Namespace:
-    """A namespace that is there: the stack that made it (if one did), and whether it is going.
+    """A namespace that is there, and whether it is being deleted.
 
     `member_of` is the namespace of the mesh that it is in, as Service Mesh labels it.
     """
 
-    made_by: str | None = None
     terminating: bool = False
     member_of: str | None = None
 
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """A ServiceMeshControlPlane that is there: its name and its excluded ports, if it has any.
-
-    `by_a_stack` tells whether a stack made it, as far as its annotations show.
-    """
+    """A ServiceMeshControlPlane that is there: its spec, and what came of it with its profiles."""
 
     name: str
-    excluded_ports: tuple[int, ...] | None = None
-    by_a_stack: bool = True
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    applied: Mapping[str, Any] = field(default_factory=dict)
+
+    def effective(self, *path: str) -> Any:
+        """Return the value at a path of the spec, else what a profile gives; None: neither."""
+        own = at(self.spec, *path)
+        return at(self.applied, *path) if own is None else own
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A ServiceMeshMember that is there: the namespace and the name of its control plane.
+
+    In a `shared` one, somebody else than the Kubernetes plugin, or a second stack, holds its spec.
+    """
+
+    mesh_namespace: str
+    control_plane: str
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A subscription of the Operator Lifecycle Manager that is there, and its package."""
+
+    namespace: str
+    name: str
+    package: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +95,8 @@ class Observed:
     `apps_domain` is that of `ingresses.config.openshift.io/cluster`, None on a cluster without it.
     `control_plane` is the one in the mesh's namespace, which can hold one only. `serving` tells
     whether KnativeServing is there. `missing` are the kinds that are needed and not served.
+    `roll` are the members that the mesh's roll lists. `memberships` are those of the namespaces
+    that were asked for. `subscriptions` and `operator_groups` are there only if asked for.
     `certificate` are the certificate and the key of an existing wildcard secret, in PEM.
     `identity` tells the cluster from others, whatever its address is.
     """
@@ -79,6 +106,10 @@ class Observed:
     control_plane: ControlPlane | None = None
     serving: bool = False
     missing: tuple[str, ...] = ()
+    roll: tuple[str, ...] = ()
+    memberships: Mapping[str, Membership] = field(default_factory=dict)
+    subscriptions: tuple[Subscription, ...] = ()
+    operator_groups: tuple[str, ...] = ()
     certificate: tuple[str, str] | None = field(default=None, repr=False)
     identity: str | None = None
 
@@ -87,12 +118,16 @@ class Observed:
 class Question:
     """What to look for: the mesh's namespace, the kinds that are needed, a wildcard secret.
 
-    A kind is written as in `maistra.io/v2 ServiceMeshControlPlane`.
+    A kind is written as in `maistra.io/v2 ServiceMeshControlPlane`. `memberships` are the
+    namespaces whose membership is asked for; `operators_namespace` is where operator groups are,
+    and with it all subscriptions are.
     """
 
     mesh_namespace: str
     kinds: tuple[str, ...]
     wildcard_secret: str | None = None
+    memberships: tuple[str, ...] = ()
+    operators_namespace: str | None = None
 
 
 class Cluster:
@@ -119,6 +154,7 @@ class Cluster:
         """
         api, mesh = self._api, question.mesh_namespace
         secret = question.wildcard_secret
+        operators = question.operators_namespace
         versions = {kind.partition(" ")[0] for kind in question.kinds}
         with _reported(), ThreadPoolExecutor(AT_ONCE) as pool:
             listed = pool.submit(api.get, "/api/v1/namespaces")
@@ -127,6 +163,15 @@ class Cluster:
                 api.find, f"/apis/maistra.io/v2/namespaces/{mesh}/servicemeshcontrolplanes"
             )
             serving = pool.submit(api.object, *_SERVING)
+            roll = pool.submit(api.object, *_ROLL, mesh, "default")
+            members = {
+                namespace: pool.submit(api.object, *_MEMBER, namespace, "default")
+                for namespace in question.memberships
+            }
+            subscribed = pool.submit(_listed, api, f"{_OLM}/v1alpha1/subscriptions", operators)
+            groups = pool.submit(
+                _listed, api, f"{_OLM}/v1/namespaces/{operators}/operatorgroups", operators
+            )
             wildcard = pool.submit(api.object, "v1", "Secret", mesh, secret) if secret else None
             served = dict(zip(versions, pool.map(api.kinds, versions), strict=True))
             namespaces = {item["metadata"]["name"]: item for item in listed.result()["items"]}
@@ -136,17 +181,26 @@ class Cluster:
                 _control_plane(planes.result() or {"items": []}),
                 serving.result() is not None,
                 tuple(kind for kind in question.kinds if not _is_served(kind, served)),
+                tuple(strings(at(roll.result(), "spec", "members"))),
+                {
+                    namespace: _membership(item)
+                    for namespace, answer in members.items()
+                    if (item := answer.result()) is not None
+                },
+                tuple(map(_subscription, subscribed.result())),
+                tuple(item["metadata"]["name"] for item in groups.result()),
                 _certificate(wildcard.result()) if wildcard else None,
                 namespaces.get(_ALWAYS_THERE, {}).get("metadata", {}).get("uid"),
             )
 
     def find(self, ref: Ref) -> dict[str, Any] | None:
-        """Return an object as it is now, None where there is none or the cluster does not say."""
-        try:
+        """Return an object as it is now, None where there is none.
+
+        Raises:
+            ClusterError: the cluster does not answer or forbids it.
+        """
+        with _reported():
             return self._api.object(ref.api_version, ref.kind.name, ref.namespace, ref.name)
-        except (urllib3.exceptions.HTTPError, RefusedError):
-            # Whoever writes it next is told why, with the object's name.
-            return None
 
 
 @contextlib.contextmanager
@@ -165,18 +219,19 @@ def _reported() -> Iterator[None]:
         ) from None
     except RefusedError as error:
         raise ClusterError(
-            f"the cluster answers {error.status}: {error}; the kubeconfig's user needs the role of "
-            "deploy/rbac.yaml"
+            f"the cluster answers {error.status}: {error}; the kubeconfig's user needs the roles "
+            "of deploy/"
         ) from None
+
+
+def _listed(api: Api, path: str, wanted: str | None) -> list[dict[str, Any]]:
+    """Return what is at `path`; nothing where it is not wanted, or not served."""
+    return list((api.find(path) or {}).get("items", ())) if wanted else []
 
 
 def _namespace(item: dict[str, Any]) -> Namespace:
     about = item["metadata"]
-    return Namespace(
-        about.get("annotations", {}).get(MADE_BY),
-        "deletionTimestamp" in about,
-        about.get("labels", {}).get(MEMBER_OF),
-    )
+    return Namespace("deletionTimestamp" in about, about.get("labels", {}).get(MEMBER_OF))
 
 
 def _is_served(kind: str, served: Mapping[str, Mapping[str, object]]) -> bool:
@@ -192,16 +247,29 @@ def _apps_domain(found: dict[str, Any]) -> str | None:
 
 def _control_plane(found: dict[str, Any]) -> ControlPlane | None:
     for item in found["items"]:
-        inbound: Any = item.get("spec", {})
-        for key in ("proxy", "networking", "trafficControl", "inbound"):
-            inbound = inbound.get(key) or {}
-        ports = inbound.get("excludedPorts")
-        return ControlPlane(
-            item["metadata"]["name"],
-            None if ports is None else tuple(ports),
-            _BY_A_STACK in item["metadata"].get("annotations", {}),
-        )
+        applied = at(item, "status", "appliedSpec")
+        return ControlPlane(item["metadata"]["name"], mapping(item.get("spec")), mapping(applied))
     return None
+
+
+def _membership(item: dict[str, Any]) -> Membership:
+    holders = [
+        text(entry.get("manager"))
+        for entry in items(at(item, "metadata", "managedFields"))
+        if not entry.get("subresource") and "f:spec" in mapping(entry.get("fieldsV1"))
+    ]
+    others = [name for name in holders if not name.startswith(_PLUGIN)]
+    reference = mapping(at(item, "spec", "controlPlaneRef"))
+    return Membership(
+        text(reference.get("namespace")),
+        text(reference.get("name")),
+        bool(others) or len(holders) > 1,
+    )
+
+
+def _subscription(item: dict[str, Any]) -> Subscription:
+    about = item["metadata"]
+    return Subscription(about["namespace"], about["name"], text(at(item, "spec", "name")))
 
 
 def _certificate(found: dict[str, Any] | None) -> tuple[str, str] | None:

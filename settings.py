@@ -203,6 +203,16 @@ class Settings(BaseModel):
             "the stack takes away only that."
         ),
     )
+    allow_mesh_changes: tuple[
+        Literal["mtls", "networkPolicies", "identity", "drain", "gatewayLabels", "excludedPorts"],
+        ...,
+    ] = Field(
+        default=(),
+        description=(
+            "With existingMesh, the changes of the control plane that its owners have agreed to. "
+            "Each reaches every member; the preview says which are needed and what they do."
+        ),
+    )
     mesh_namespace: Name = Field(
         default="istio-system", description="Namespace of the control plane."
     )
@@ -327,6 +337,15 @@ class Settings(BaseModel):
     catalog_source: Text = Field(
         default="redhat-operators",
         description="Catalog with both operators, in the namespace openshift-marketplace.",
+    )
+    protect: bool = Field(
+        default=True,
+        description=(
+            "Whether what others depend on is kept whatever happens to the stack: the control "
+            "plane, the member roll, Knative's resources, the operators' subscriptions and the "
+            "wildcard secret. `pulumi destroy` refuses then; to have it all deleted, set this to "
+            "false, run `pulumi up`, then `pulumi destroy`. Namespaces are never deleted."
+        ),
     )
     ready_timeout_seconds: Annotated[int, Field(ge=1)] = Field(
         default=600, description="Seconds to wait for each object until it is ready."

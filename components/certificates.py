@@ -12,7 +12,7 @@ import pulumi_tls as tls
 from pulumi_random import RandomUuid
 
 from components.names import CERTIFICATE_UID
-from components.resources import Manifest, child_options, declare, ready
+from components.resources import Manifest, child_options, declare, ready, retained
 from settings import Settings
 
 COMMON_NAME_LIMIT: Final = 64
@@ -126,7 +126,7 @@ class WildcardCertificate(pulumi.ComponentResource):
                 uid = RandomUuid("certificate-uid", opts=child)
                 manifest = issued(settings, apps_domain, {CERTIFICATE_UID: uid.result})
                 waiting = ready(manifest, settings.ready_timeout_seconds)
-                declare(settings.wildcard_secret, waiting, child)
+                declare(settings.wildcard_secret, waiting, retained(child, settings.protect))
         self.register_outputs({"authorityPem": self.authority_pem})
 
     def _secret(
@@ -154,7 +154,7 @@ class WildcardCertificate(pulumi.ComponentResource):
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["data"])
         opts = pulumi.ResourceOptions.merge(child, secret)
-        declare(settings.wildcard_secret, manifest, opts)
+        declare(settings.wildcard_secret, manifest, retained(opts, settings.protect))
 
 
 def _signed(

@@ -6,7 +6,7 @@ import pulumi
 
 from components.knative import annotations, observability
 from components.names import EVENTING_NAMESPACE
-from components.resources import Manifest, child_options, declare, ready
+from components.resources import Manifest, child_options, declare, protected, ready
 from components.sidecars import workloads
 from settings import Settings
 
@@ -42,5 +42,6 @@ class KnativeEventing(pulumi.ComponentResource):
     ) -> None:
         super().__init__("serverlessmesh:eventing:KnativeEventing", name, None, opts)
         manifest = ready(eventing(settings), settings.ready_timeout_seconds)
-        declare("knative-eventing", manifest, child_options(self, opts))
+        child = protected(child_options(self, opts), settings.protect)
+        declare("knative-eventing", manifest, child)
         self.register_outputs({})

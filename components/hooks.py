@@ -6,40 +6,61 @@ for. They close what the plugin leaves open (see `ownership` and `readiness`).
 
 import asyncio
 from collections.abc import Callable, Container
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
 
 import pulumi
 
-from components.ownership import TakeOverError, refusal
+from cluster import ClusterError
+from components.ownership import Declared, TakeOverError, refusal
 from components.readiness import explanation
+from policy.kubeconfig import AT_ONCE
 from policy.model import Ref
+from policy.names import ADOPTED
 from policy.world import ref_of
 
 NOTHING_TAKEN_OVER: Final = "nothing-taken-over"
 WHY_NOT_READY: Final = "why-not-ready"
+_SAID: Final = "not made, since other objects are there already; see there"
 
 Find = Callable[[Ref], dict[str, Any] | None]
-"""Returns an object of the cluster as it is now, None where there is none or no answer."""
+"""Returns an object of the cluster as it is now, None where there is none."""
 
 
-def attach(find: Find, former: Callable[[], Container[Ref]]) -> None:
+def attach(find: Find, owned: Callable[[], Container[Ref]]) -> None:
     """Attach the hooks to every Kubernetes object that is declared from now on.
 
-    `former` returns what the state has, and is asked only when an object is there: to replace an
-    object, the engine creates one of the stack's own again.
+    Before the first one is made, all of them are looked for: `owned` returns what the state has, so
+    that an update in which nothing is made asks for neither. The program declares everything before
+    the engine makes anything.
 
     An object that was made by hand can be imported without a parent: it is found by its alias.
     """
+    declared: list[Declared] = []
+    looked: list[asyncio.Task[str | None]] = []
 
-    async def look(args: pulumi.ResourceHookArgs) -> None:
-        ref = ref_of(args.new_inputs or {})
-        found = await asyncio.to_thread(find, ref)
-        if found is not None and ref not in await asyncio.to_thread(former):
-            raise TakeOverError(refusal(args.type, args.name, ref, found))
+    def in_the_way() -> str | None:
+        mine = owned()
+        others = [each for each in declared if each.ref not in mine]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = list(pool.map(find, [each.ref for each in others]))
+        there = [(each, it) for each, it in zip(others, found, strict=True) if it is not None]
+        return refusal(there) if there else None
+
+    async def look(_: pulumi.ResourceHookArgs) -> None:
+        first = not looked
+        if first:
+            looked.append(asyncio.ensure_future(asyncio.to_thread(in_the_way)))
+        if (problem := await looked[0]) is not None:
+            raise TakeOverError(problem if first else _SAID)
 
     async def explain(args: pulumi.ErrorHookArgs) -> bool:
         ref = ref_of(args.new_inputs or {})
-        pulumi.log.error(explanation(ref, await asyncio.to_thread(find, ref)))
+        found = None
+        with suppress(ClusterError):
+            found = await asyncio.to_thread(find, ref)
+        pulumi.log.error(explanation(ref, found))
         # The plugin has waited for as long as it was told to.
         return False
 
@@ -58,6 +79,9 @@ def attach(find: Find, former: Callable[[], Container[Ref]]) -> None:
         if not args.type_.startswith("kubernetes:"):
             return None
         hooks = patch if args.type_.endswith("Patch") else whole
+        ref = ref_of(args.props)
+        if hooks is whole and ref.kind not in ADOPTED:
+            declared.append(Declared(args.type_, args.name, ref))
         return pulumi.ResourceTransformationResult(
             args.props, pulumi.ResourceOptions.merge(args.opts, hooks)
         )

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pulumi
 
 from components.names import EVENTING_NAMESPACE
-from components.resources import Manifest, child_options, declare, ready
+from components.resources import Manifest, child_options, declare, protected, ready
 from components.sidecars import workloads
 from settings import Settings
 
@@ -99,5 +99,5 @@ class KnativeKafka(pulumi.ComponentResource):
         child = pulumi.ResourceOptions.merge(
             child_options(self, opts), pulumi.ResourceOptions(depends_on=[entry])
         )
-        declare("knative-kafka", manifest, child)
+        declare("knative-kafka", manifest, protected(child, settings.protect))
         self.register_outputs({})

@@ -1,35 +1,62 @@
 """What is there already and is not the stack's is never taken over.
 
 Until 4.29 the Kubernetes plugin takes over an object that exists when it makes one; from then on it
-is refused in the middle of the update. Here the program looks before anything is touched: the
-engine says what it is about to create, in previews too, and what it creates is not in the state.
+is refused in the middle of the update. Here the program looks before anything is touched: at all
+that it declares and the stack's state does not have.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from policy.model import Ref
+from policy.names import CONTROL_PLANE, KNATIVE_NAMESPACES, SECRET
+from policy.ownership import import_command, writers
+from policy.values import at, text
+
+_WAYS_ON = (
+    "Nothing was changed. What is yours, let the stack have by the command beside it; `pulumi "
+    "preview --diff` shows then what the stack would change in it. For other ways see "
+    'docs/troubleshooting.md, "The object is there already"'
+)
+_CERT_MANAGER = "cert-manager.io/certificate-name"
 
 
 class TakeOverError(Exception):
-    """An object that the stack is about to make is there already."""
+    """Objects that the stack is about to make are there already; the message names each."""
 
 
-def writers(found: Mapping[str, Any]) -> list[str]:
-    """Return the field managers of an object, those of its status left out."""
-    entries = found.get("metadata", {}).get("managedFields", [])
-    names = [entry.get("manager", "") for entry in entries if not entry.get("subresource")]
-    return list(dict.fromkeys(filter(None, names)))
+class Declared(NamedTuple):
+    """An object that the program declares: its type and logical name in Pulumi, and who it is."""
+
+    token: str
+    logical_name: str
+    ref: Ref
 
 
-def refusal(type_token: str, logical_name: str, ref: Ref, found: Mapping[str, Any]) -> str:
-    """Say what is there, who wrote it and what to do."""
-    place = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
+def refusal(there: Iterable[tuple[Declared, Mapping[str, Any]]]) -> str:
+    """Say of each object who wrote it and what to do; each comes with what it is now."""
+    lines = [f"  - {_line(declared, found)}" for declared, found in there]
+    count = "1 object" if len(lines) == 1 else f"{len(lines)} objects"
+    return "\n".join((f"{count} of others would be taken over:", *lines, _WAYS_ON))
+
+
+def _line(declared: Declared, found: Mapping[str, Any]) -> str:
+    ref = declared.ref
+    command = import_command(declared.token, declared.logical_name, ref)
     by = f", written by {', '.join(who)}" if (who := writers(found)) else ""
-    return (
-        f"{ref} already exists and is not of this stack{by}. Nothing of it was changed. If it "
-        "is yours, let the stack have it by `pulumi import --generate-code=false "
-        f"{type_token} {logical_name} {place}`; `pulumi preview --diff` shows then what the stack "
-        'would change in it. For other ways see docs/troubleshooting.md, "The object is there '
-        'already"'
-    )
+    return f"{ref} already exists and is not of this stack{by}: `{command}`{_other_way(ref, found)}"
+
+
+def _other_way(ref: Ref, found: Mapping[str, Any]) -> str:
+    """Return a way on that this object alone has."""
+    if ref.kind == CONTROL_PLANE:
+        return "; to use it as it is, set serverless-mesh:existingMesh to true"
+    renewed_by = text(at(found, "metadata", "annotations", _CERT_MANAGER))
+    if ref.kind == SECRET and renewed_by and ref.namespace not in KNATIVE_NAMESPACES:
+        return (
+            f"; before that, delete cert-manager's Certificate {ref.namespace}/{renewed_by}, which "
+            "would renew it (the secret stays), or set serverless-mesh:wildcardFrom to secret"
+        )
+    if ref.kind == SECRET:
+        return "; to serve it as it is, set serverless-mesh:wildcardFrom to secret"
+    return ""

@@ -3,12 +3,19 @@
 Documentation: "Integrating Service Mesh with OpenShift Serverless", prerequisites and limits.
 """
 
+from collections.abc import Callable, Container
 from typing import Final
 
 from cluster import Observed, Question
+from components.control_plane import ControlPlaneError, check_consent
 from components.member_roll import members
-from components.names import SERVING_NAMESPACE
-from components.operators import MESH_NAMESPACE, SERVERLESS_NAMESPACE
+from components.names import MEMBER_ROLL, SERVING_NAMESPACE
+from components.operators import (
+    MESH_NAMESPACE,
+    OPERATOR_GROUP,
+    PACKAGES,
+    SERVERLESS_NAMESPACE,
+)
 from settings import Settings
 
 _SERVERLESS: Final = (
@@ -35,8 +42,13 @@ def namespaces(settings: Settings) -> list[str]:
 
 def question(settings: Settings) -> Question:
     """Return what the program has to know of the cluster."""
-    existing = settings.wildcard_secret if settings.wildcard_from == "secret" else None
-    return Question(settings.mesh_namespace, tuple(_providers(settings)), existing)
+    return Question(
+        settings.mesh_namespace,
+        tuple(_providers(settings)),
+        settings.wildcard_secret if settings.wildcard_from == "secret" else None,
+        tuple(members(settings)) if settings.existing_mesh else (),
+        SERVERLESS_NAMESPACE if settings.install_operators else None,
+    )
 
 
 def _providers(settings: Settings) -> dict[str, str]:
@@ -57,14 +69,25 @@ def _providers(settings: Settings) -> dict[str, str]:
     return operators
 
 
-def check(settings: Settings, found: Observed) -> None:
-    """Judge the cluster.
+def check(
+    settings: Settings, found: Observed, listed: Callable[[], Container[str]] = frozenset
+) -> None:
+    """Judge the cluster; `listed` returns the members that the stack's own roll has had so far.
 
     Raises:
-        PrerequisiteError: an operator is missing, Serverless is in another mesh, or the mesh or
-            the secret that the settings take for existing is not there.
+        PrerequisiteError: an operator is missing or would be installed twice, a namespace is being
+            deleted or in another mesh, members of others would leave the roll, or the mesh or the
+            secret that the settings take for existing is not there.
     """
-    problems = [*_operators(settings, found), *_moved(settings, found), *_absent(settings, found)]
+    problems = [
+        *_operators(settings, found),
+        *_installed(found),
+        *_going(settings, found),
+        *_moved(settings, found),
+        *_elsewhere(settings, found),
+        *_put_out(settings, found, listed),
+        *_absent(settings, found),
+    ]
     if problems:
         raise PrerequisiteError("\n".join(problems))
 
@@ -84,10 +107,91 @@ def _operators(settings: Settings, found: Observed) -> list[str]:
     ]
 
 
-def _moved(settings: Settings, found: Observed) -> list[str]:
-    serving = found.namespaces.get(SERVING_NAMESPACE)
-    if not found.serving or serving is None:
+def _installed(found: Observed) -> list[str]:
+    """Refuse to install an operator a second time, which breaks the first."""
+    ours = {(namespace, package) for package, namespace in PACKAGES.items()}
+    problems = [
+        f"{each.package} is installed already, by the Subscription {each.namespace}/{each.name}. "
+        "Set serverless-mesh:installOperators to false to use it"
+        for each in found.subscriptions
+        if each.package in PACKAGES and (each.namespace, each.name) not in ours
+    ]
+    others = [name for name in found.operator_groups if name != OPERATOR_GROUP]
+    if others:
+        problems.append(
+            f"the namespace {SERVERLESS_NAMESPACE} has the OperatorGroup {', '.join(others)} "
+            "already, and with a second one nothing is installed there. Set "
+            "serverless-mesh:installOperators to false and install the operator by that group"
+        )
+    return problems
+
+
+def _going(settings: Settings, found: Observed) -> list[str]:
+    wanted = dict.fromkeys(namespaces(settings))
+    going = [name for name in wanted if name in found.namespaces and _is_going(found, name)]
+    if not going:
         return []
+    return [
+        f"the namespace {', '.join(going)} is being deleted; wait until it is gone (an object in "
+        "it may hold it by a finalizer), then run the update again"
+    ]
+
+
+def _is_going(found: Observed, namespace: str) -> bool:
+    return found.namespaces[namespace].terminating
+
+
+def _elsewhere(settings: Settings, found: Observed) -> list[str]:
+    """Refuse a project that is a member of another mesh; it can be in one only."""
+    problems = []
+    for project in members(settings):
+        labelled = found.namespaces[project].member_of if project in found.namespaces else None
+        joined = found.memberships.get(project)
+        mesh = joined.mesh_namespace if joined is not None else labelled
+        by = f"its ServiceMeshMember {project}/default" if joined is not None else "a member roll"
+        if mesh not in (None, settings.mesh_namespace) and project != SERVING_NAMESPACE:
+            problems.append(
+                f"the namespace {project} is in the mesh of {mesh} by {by}, and a namespace is in "
+                f"one mesh only. Have it leave that one, or leave it out of "
+                "serverless-mesh:projects"
+            )
+        elif joined is not None and joined.control_plane != settings.control_plane_name:
+            problems.append(
+                f"the ServiceMeshMember {project}/default is of the control plane "
+                f"{joined.mesh_namespace}/{joined.control_plane}, but "
+                f"serverless-mesh:controlPlaneName is {settings.control_plane_name}"
+            )
+    return problems
+
+
+def _put_out(
+    settings: Settings, found: Observed, listed: Callable[[], Container[str]]
+) -> list[str]:
+    """Refuse to take members out of the stack's own roll that others have put there."""
+    extra = [name for name in found.roll if name not in members(settings)]
+    if settings.existing_mesh or not extra:
+        return []
+    ours = listed()
+    others = [name for name in extra if name not in ours]
+    if not others:
+        return []
+    return [
+        f"the ServiceMeshMemberRoll {settings.mesh_namespace}/{MEMBER_ROLL} lists "
+        f"{', '.join(others)} besides the stack's own, and the update would put them out of the "
+        "mesh. Add them to serverless-mesh:projects, or take them out of the roll yourself"
+    ]
+
+
+def _moved(settings: Settings, found: Observed) -> list[str]:
+    serving, plane = found.namespaces.get(SERVING_NAMESPACE), found.control_plane
+    if not found.serving or serving is None:
+        if plane is None or plane.name == settings.control_plane_name:
+            return []
+        return [
+            f"serverless-mesh:controlPlaneName is {settings.control_plane_name}, but the control "
+            f"plane in {settings.mesh_namespace} is {plane.name}, and a namespace has one only. "
+            "Set it to that, or serverless-mesh:meshNamespace to another namespace"
+        ]
     wayout = (
         "Moving Serverless to another mesh is not supported. Leave the setting as it was, or "
         "uninstall and install again: `pulumi destroy` with the old value, then `pulumi up` with "
@@ -98,7 +202,6 @@ def _moved(settings: Settings, found: Observed) -> list[str]:
             f"serverless-mesh:meshNamespace is {settings.mesh_namespace}, but Serverless runs in "
             f"the mesh of {serving.member_of}. {wayout}"
         ]
-    plane = found.control_plane
     if plane is not None and plane.name != settings.control_plane_name:
         return [
             f"serverless-mesh:controlPlaneName is {settings.control_plane_name}, but Serverless "
@@ -126,13 +229,20 @@ def _absent(settings: Settings, found: Observed) -> list[str]:
     return problems
 
 
-def warnings(settings: Settings, found: Observed) -> list[str]:
-    """Return what is probably not as the settings take it; only making an object can tell."""
+def announcements(settings: Settings, found: Observed) -> list[str]:
+    """Return what the update changes in a mesh of others, as its owners agreed to.
+
+    Raises:
+        PrerequisiteError: they did not agree.
+    """
     plane = found.control_plane
-    if plane is None or plane.by_a_stack or settings.existing_mesh:
+    if plane is None or not settings.existing_mesh:
         return []
+    name = f"{settings.mesh_namespace}/{plane.name}"
+    try:
+        agreed = check_consent(settings, plane)
+    except ControlPlaneError as error:
+        raise PrerequisiteError(str(error)) from None
     return [
-        f"there is a ServiceMeshControlPlane {settings.mesh_namespace}/{plane.name} that no stack "
-        "made, and none is ever taken over. To use it, set serverless-mesh:existingMesh to true; "
-        "for a mesh of its own, set serverless-mesh:meshNamespace to another namespace"
+        f"the ServiceMeshControlPlane {name}, which others own, changes: {what}" for what in agreed
     ]

@@ -16,6 +16,8 @@ from policy import state
 PREFIX: Final = "kubernetes:"
 """The namespace of the plugin's keys in a stack file."""
 IN_PLACE: Final = {"enableSecretMutable": "true"}
+ADOPTS: Final = {"upsertExistingObjects": "true"}
+"""Since 4.29 the plugin refuses to make an object that exists, unless it is told so."""
 STAYS: Final = "same-cluster"
 _IDENTITY: Final = "clusterIdentifier"
 _TYPE: Final = "pulumi:providers:kubernetes"
@@ -27,19 +29,19 @@ _MOVED: Final = (
 
 
 def provider_settings(
-    config: Mapping[str, str], cluster_identity: str | None = None
+    config: Mapping[str, str], cluster_identity: str | None = None, adopting: bool = False
 ) -> dict[str, str]:
     """Return the plugin's settings: those of the stack's whole configuration, and the program's.
 
     `cluster_identity` tells clusters apart, None where it is not known. By it the plugin sees that
     a changed kubeconfig leads to the same cluster; without it, it compares addresses and replaces
-    every object where they differ.
+    every object where they differ. With `adopting` it takes objects that exist.
     """
     given = {
         key.removeprefix(PREFIX): text for key, text in config.items() if key.startswith(PREFIX)
     }
     known = {_IDENTITY: cluster_identity} if cluster_identity else {}
-    return {**known, **given, **IN_PLACE}
+    return {**known, **given, **IN_PLACE, **(ADOPTS if adopting else {})}
 
 
 class MovedError(Exception):
@@ -56,8 +58,23 @@ def moved(exported: Any, cluster_identity: str | None) -> bool:
     return cluster_identity is not None and bool(known - {None, cluster_identity})
 
 
+def same_cluster(exported: Callable[[], Any], cluster_identity: str | None) -> pulumi.ResourceHook:
+    """Return the hook of providers by which a stack stays on its cluster.
+
+    `exported` returns the stack's state, and is asked only when the engine makes a provider: the
+    first time, or because it takes the cluster for another one, on which it would make everything
+    anew, and delete everything on the one before.
+    """
+
+    async def stay(_: pulumi.ResourceHookArgs) -> None:
+        if moved(await asyncio.to_thread(exported), cluster_identity):
+            raise MovedError(_MOVED)
+
+    return pulumi.ResourceHook(STAYS, stay, pulumi.ResourceHookOptions(on_dry_run=True))
+
+
 class KubernetesProvider(pulumi.ProviderResource):
-    """The provider of every Kubernetes object of the stack.
+    """A provider of the stack's Kubernetes objects.
 
     It takes the settings as the engine hands them to a plugin, each a text, so that whatever key
     the plugin knows can stand in the stack file.
@@ -69,29 +86,18 @@ class KubernetesProvider(pulumi.ProviderResource):
         config: Mapping[str, str],
         secrets: Container[str],
         cluster_identity: str | None,
-        exported: Callable[[], Any],
+        stays: pulumi.ResourceHook,
+        adopting: bool = False,
     ) -> None:
         """Declare it by the stack's whole configuration, in which the keys `secrets` are secret.
 
-        `exported` returns the stack's state, and is asked only when the engine makes a provider:
-        the first time, or because it takes the cluster for another one, on which it would make
-        everything anew, and delete everything on the one before.
+        One that is `adopting` is for what others may have made before, and the stack uses as it is.
         """
-
-        async def stay(_: pulumi.ResourceHookArgs) -> None:
-            if moved(await asyncio.to_thread(exported), cluster_identity):
-                raise MovedError(_MOVED)
-
         properties: dict[str, Any] = {
             key: pulumi.Output.secret(text) if f"{PREFIX}{key}" in secrets else text
-            for key, text in provider_settings(config, cluster_identity).items()
+            for key, text in provider_settings(config, cluster_identity, adopting).items()
         }
         opts = pulumi.ResourceOptions(
-            version=SDK_VERSION,
-            hooks=pulumi.ResourceHookBinding(
-                before_create=[
-                    pulumi.ResourceHook(STAYS, stay, pulumi.ResourceHookOptions(on_dry_run=True))
-                ]
-            ),
+            version=SDK_VERSION, hooks=pulumi.ResourceHookBinding(before_create=[stays])
         )
         super().__init__("kubernetes", name, properties, opts)

@@ -45,6 +45,22 @@ def annotated(manifest: Mapping[str, Any], annotations: Mapping[str, str]) -> Ma
     return {**manifest, "metadata": {**metadata, "annotations": both}}
 
 
+def protected(opts: pulumi.ResourceOptions, keep: bool) -> pulumi.ResourceOptions:
+    """Return options by which the engine refuses to delete or to replace the object.
+
+    Without `keep` they are as they were.
+    """
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=keep or None))
+
+
+def retained(opts: pulumi.ResourceOptions, keep: bool = True) -> pulumi.ResourceOptions:
+    """Return options by which an object stays in the cluster when the stack lets go of it.
+
+    That is for what can change hands: a setting that gives it away must not delete it.
+    """
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=keep or None))
+
+
 def register(
     name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions
 ) -> pulumi.CustomResource:

@@ -12,7 +12,7 @@ from components.names import (
     LOCAL_GATEWAY,
     SERVING_NAMESPACE,
 )
-from components.resources import Manifest, child_options, declare, ready
+from components.resources import Manifest, child_options, declare, protected, ready
 from components.sidecars import workloads
 from settings import Settings
 
@@ -74,5 +74,6 @@ class KnativeServing(pulumi.ComponentResource):
     ) -> None:
         super().__init__("serverlessmesh:serving:KnativeServing", name, None, opts)
         manifest = ready(serving(settings), settings.ready_timeout_seconds)
-        declare("knative-serving", manifest, child_options(self, opts))
+        child = protected(child_options(self, opts), settings.protect)
+        declare("knative-serving", manifest, child)
         self.register_outputs({})

@@ -17,5 +17,5 @@ from policy.session import Session  # noqa: E402
 
 wire.keep_secrets()
 # Asked at once, in the background, since the answer takes as long as starting `pulumi` does.
-_former = ThreadPoolExecutor(1).submit(state.former, state.stack_name())
-PolicyPack("serverless-mesh", policies(RULES, Session(RULES, _former.result)))
+_previous = ThreadPoolExecutor(1).submit(lambda: state.owned(state.export(state.stack_name())))
+PolicyPack("serverless-mesh", policies(RULES, Session(RULES, _previous.result)))

@@ -109,8 +109,10 @@ class Rule:
     reads: only these are listed from a cluster; `check_only` ones only when somebody asks for a
     check of it, not in every run of a stack. Of the kinds in `by_name` nothing is listed; those
     objects are read that the function names out of what is there. `harmful` rules also gate each
-    single object before it is written. `remediate` takes the body of one object and the world, and
-    returns the mended body, or None where nothing is to be mended or mending is not safe.
+    single object before it is written. Those `of_updates` judge what an update does, so that they
+    have nothing to say of a cluster or of manifests as they are. `remediate` takes the body of one
+    object and the world, and returns the mended body, or None where nothing is to be mended or
+    mending is not safe.
     """
 
     id: str
@@ -126,6 +128,7 @@ class Rule:
         default_factory=dict, hash=False
     )
     harmful: bool = False
+    of_updates: bool = False
     remediate: Callable[[Mapping[str, Any], "World"], dict[str, Any] | None] | None = None
 
 

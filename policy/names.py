@@ -37,6 +37,10 @@ MESH_KINDS: Final = frozenset(
 )
 """What telling the meshes and their members takes."""
 
+OPERATOR_GROUP: Final = Kind("operators.coreos.com", "OperatorGroup")
+
+ADOPTED: Final = frozenset({NAMESPACE, MEMBER, OPERATOR_GROUP})
+"""What the program uses as it is where it is there already, and leaves as it was."""
 SERVING_NAMESPACE: Final = "knative-serving"
 EVENTING_NAMESPACE: Final = "knative-eventing"
 KNATIVE_NAMESPACES: Final = (SERVING_NAMESPACE, EVENTING_NAMESPACE)

@@ -6,7 +6,7 @@ was read lie the objects that the stack has declared so far; what the stack had 
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -28,7 +28,7 @@ from policy.model import (
 )
 from policy.observe import Observation, ObserveError, followed, observe
 from policy.values import UNKNOWN, has_unknown, mapping, text
-from policy.world import Given, StackResource, World, ref_of
+from policy.world import NAMESPACE, Given, StackResource, World, ref_of
 
 _ADDRESS: Final = ("kubeconfig", "context", "renderYamlToDirectory")
 """The inputs of a provider that tell one cluster from another; what is rendered is on none."""
@@ -87,8 +87,22 @@ class Cluster:
         among[resource.urn] = Given(body, resource.urn, secret)
         return ref_of(body, resource.urn)
 
-    def world(self, gone: Iterable[Ref], stack: tuple[StackResource, ...] = ()) -> World:
-        """Return the cluster as it will be, without those of the `gone` that are not declared."""
+    def look(self, ref: Ref) -> None:
+        """Look for an object of any kind, by its name; those that rules read are known already."""
+        self.observation = self.observation.following([ref])
+
+    def world(
+        self,
+        previous: Iterable[state.Owned],
+        gone: Iterable[state.Owned],
+        stack: tuple[StackResource, ...] = (),
+    ) -> World:
+        """Return the cluster as it will be, without those of the `gone` that are not declared.
+
+        `previous` is what the stack's state has.
+        """
+        owned = frozenset(each.ref for each in previous)
+        deleted = [Given(each.properties, each.urn) for each in gone]
         # A part of an object that could not be read must not pass for the whole.
         patched = [(ref_of(given.body), given) for given in self.patches.values()]
 
@@ -97,7 +111,8 @@ class Cluster:
                 self.declared.values(),
                 seen.objects,
                 patches=(each for ref, each in patched if ref not in seen.unseen),
-                deleted=gone,
+                deleted=deleted,
+                owned=owned,
                 unread=seen.unread,
                 unseen=seen.unseen,
                 complete=self.read,
@@ -116,15 +131,15 @@ class Session:
     def __init__(
         self,
         rules: Iterable[Rule],
-        former: Callable[[], frozenset[Ref]] = frozenset,
+        previous: Callable[[], Sequence[state.Owned]] = tuple,
         observer: Callable[[Iterable[Kind], str | None, str | None], Observation] = observe,
     ) -> None:
-        """Judge by the rules; `former` gives what the stack had, and is asked when needed."""
+        """Judge by the rules; `previous` gives what the stack's state has, asked when needed."""
         self.mode = Observe.REQUIRED
         self.said: set[str] = set()
         """What could not be read, as far as it was said where reading it is required."""
         self._rules = tuple(rules)
-        self._former = former
+        self._previous = previous
         self._observer = observer
         self._clusters: dict[str, Cluster] = {}
         self._gates: dict[str, tuple[Resource, Ref | None, World, World]] = {}
@@ -141,7 +156,7 @@ class Session:
             if resource.body is None:
                 return None
             self._inputs[resource.urn] = resource.properties
-            cluster = self._cluster(resource)
+            cluster = self._cluster(resource.provider)
             lines = [] if cluster.problem is None else [cluster.problem]
             if cluster.read:
                 _, now, _ = self._at(resource)
@@ -210,14 +225,19 @@ class Session:
         for resource in resources:
             others.append(StackResource(resource.urn, resource.type, resource.properties))
             if resource.body is not None:
-                cluster = self._cluster(resource)
+                cluster = self._cluster(resource.provider)
                 # What it comes to by the plugin's preview is misleading for a replacement: that is
                 # laid over the object which it replaces, or has a name which it never gets.
                 declared = self._inputs.get(resource.urn, resource.properties)
                 cluster.add(resource._replace(properties=declared))
                 clusters[id(cluster)] = cluster
-        gone = self._former()
-        worlds = [cluster.world(gone) for cluster in clusters.values()]
+        previous = self._previous()
+        gone = [each for each in previous if not each.retained]
+        if not clusters:
+            # All of it goes; where it was, only the state knows.
+            found = [self._cluster(each.provider) for each in gone]
+            clusters = {id(cluster): cluster for cluster in found}
+        worlds = [cluster.world(previous, gone) for cluster in clusters.values()]
         worlds.append(World.of(stack=tuple(others)))
         said: dict[str, list[Judgement]] = {rule.id: [] for rule in self._rules}
         for world in worlds:
@@ -235,16 +255,21 @@ class Session:
             ref, now = None, World.of(stack=alone)
             later = now
         else:
-            cluster = self._cluster(resource)
+            cluster = self._cluster(resource.provider)
             ref = cluster.add(resource)
-            now = cluster.world((), alone)
-            former = self._former()
-            later = cluster.world(former, alone) if former else now
+            previous = self._previous()
+            if ref is not None and not resource.patches and ref not in {p.ref for p in previous}:
+                cluster.look(ref)
+            gone = [each for each in previous if not each.retained]
+            replaced = [each for each in gone if each.urn == resource.urn and each.ref != ref]
+            now = cluster.world(previous, replaced, alone)
+            # What is in a namespace that is not declared yet stays, as that does.
+            yet = [each for each in gone if each.ref.kind != NAMESPACE]
+            later = cluster.world(previous, yet, alone) if yet else now
         self._gates = {resource.urn: (resource, ref, now, later)}
         return ref, now, later
 
-    def _cluster(self, resource: Resource) -> Cluster:
-        provider = resource.provider
+    def _cluster(self, provider: Mapping[str, Any]) -> Cluster:
         key = json.dumps([repr(wire.opened(provider.get(name))) for name in _ADDRESS])
         if key not in self._clusters:
             self._clusters[key] = self._read(wire.opened(dict(provider)))

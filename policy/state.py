@@ -6,10 +6,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from policy.model import Ref
-from policy.values import items, mapping, text
+from policy.values import UNKNOWN, items, mapping, text
 from policy.world import ref_of
 
 _ANSWER_WITHIN: Final = 60
@@ -23,14 +24,6 @@ def stack_name(environ: Mapping[str, str] = os.environ) -> str | None:
     stack = environ.get("PULUMI_STACK")
     owner = environ.get("PULUMI_ORGANIZATION") or "organization"
     return f"{owner}/{environ.get('PULUMI_PROJECT', '')}/{stack}" if stack else None
-
-
-def former(stack: str | None) -> frozenset[Ref]:
-    """Return the Kubernetes objects in a stack's state; none where it can't be read.
-
-    Without them, an object that the stack is about to delete counts as one that stays.
-    """
-    return objects(export(stack))
 
 
 def export(stack: str | None) -> Any:
@@ -57,14 +50,41 @@ def resources(exported: Any) -> Iterator[Mapping[str, Any]]:
     return map(mapping, items(mapping(mapping(exported).get("deployment")).get("resources")))
 
 
-def objects(exported: Any) -> frozenset[Ref]:
-    """Return the objects of an exported stack that it would delete when they are gone from it."""
-    return frozenset(
-        ref_of(inputs)
+class Owned(NamedTuple):
+    """An object of a stack's state: its resource's URN, and whether it stays when that goes.
+
+    `provider` are the inputs of its provider, empty where the state does not have them.
+    """
+
+    ref: Ref
+    urn: str
+    retained: bool
+    properties: Mapping[str, Any]
+    provider: Mapping[str, Any] = MappingProxyType({})
+
+
+def owned(exported: Any) -> list[Owned]:
+    """Return the Kubernetes objects of an exported stack; none where it could not be read."""
+    providers = {
+        f"{text(resource.get('urn'))}::{text(resource.get('id'))}": {
+            # A secret one is encrypted here.
+            key: UNKNOWN if isinstance(value, Mapping) else value
+            for key, value in mapping(resource.get("inputs")).items()
+        }
+        for resource in resources(exported)
+        if text(resource.get("type")).startswith("pulumi:providers:")
+    }
+    return [
+        Owned(
+            ref_of(inputs),
+            text(resource.get("urn")),
+            bool(resource.get("retainOnDelete")),
+            inputs,
+            providers.get(text(resource.get("provider")), {}),
+        )
         for resource in resources(exported)
         if text(resource.get("type")).startswith("kubernetes:")
         and not text(resource.get("type")).endswith("Patch")
         and not resource.get("external")
-        and not resource.get("retainOnDelete")
         and text((inputs := mapping(resource.get("inputs"))).get("kind"))
-    )
+    ]

@@ -111,6 +111,12 @@ class World:
     given_mesh: str | None = None
     """Namespace of the Serverless mesh, where the caller said it."""
     stack: Sequence[StackResource] = ()
+    going: Mapping[Ref, Object] = field(default_factory=dict)
+    """What the update deletes, and what goes with a namespace; each as it is now."""
+    made: frozenset[Ref] = frozenset()
+    """What is declared as a whole, rather than patched."""
+    owned: frozenset[Ref] | None = None
+    """What the stack has in its state; None where there is no stack."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
@@ -120,7 +126,8 @@ class World:
         observed: Iterable[Given] = (),
         *,
         patches: Iterable[Given] = (),
-        deleted: Iterable[Ref] = (),
+        deleted: Iterable[Given] = (),
+        owned: frozenset[Ref] | None = None,
         unread: Mapping[Kind, str] | None = None,
         unseen: Mapping[Ref, str] | None = None,
         complete: bool = False,
@@ -132,18 +139,29 @@ class World:
 
         A declared object replaces the observed one of the same kind, namespace and name, whatever
         the version. A patch changes the fields that it holds: mappings are merged, anything else
-        is replaced. `deleted` objects disappear, unless they are declared as well.
+        is replaced; it keeps nothing from being deleted. `deleted` objects disappear, unless they
+        are declared as well, and a namespace with all that is in it.
         """
         malformed: list[Malformed] = []
         running = {item.ref: item for item in _objects(observed, False, malformed)}
-        going = set(deleted)
+        made = {item.ref: item for item in _objects(declared, True, malformed)}
+        going = {
+            # As it is now, rather than as it was once declared; with where it was declared.
+            item.ref: Object(item.ref, running.get(item.ref, item).body)
+            for item in _objects(deleted, False, malformed)
+            if item.ref not in made
+        }
+        emptied = {ref.name for ref in going if ref.kind == NAMESPACE}
+        going |= {ref: item for ref, item in running.items() if ref.namespace in emptied} | going
         after = {ref: item for ref, item in running.items() if ref not in going}
         for item in _objects(patches, True, malformed):
+            if item.ref in going:
+                continue
             below = after.get(item.ref)
             body = _merged(below.body, item.body) if below else item.body
             secret = item.secret or (below is not None and below.secret)
             after[item.ref] = Object(item.ref, body, True, secret)
-        for item in _objects(declared, True, malformed):
+        for item in made.values():
             after.pop(item.ref, None)
             after[item.ref] = item
         return cls(
@@ -155,6 +173,9 @@ class World:
             complete,
             mesh,
             tuple(stack),
+            going,
+            frozenset(made),
+            owned,
             now or datetime.now(UTC),
         )
 

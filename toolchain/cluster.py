@@ -42,8 +42,9 @@ class Cluster:
     addresses stay the same while the object lives, also when the API server is restarted.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *api_server_flags: str) -> None:
         self.folder = folder
+        self._api_server_flags = api_server_flags
         self.kubeconfig = folder / "kubeconfig"
         self._authority = LocalAuthority(folder / "pki")
         self._server = self._authority.server()
@@ -183,6 +184,7 @@ class Cluster:
             "--disable-admission-plugins="
             "ServiceAccount,MutatingAdmissionWebhook,ValidatingAdmissionWebhook",
             "--v=0",
+            *self._api_server_flags,
         ]
 
     def _controller_manager(self) -> list[str | Path]:

@@ -18,6 +18,8 @@ from policy.rules import (
     network_policies,
     no_conflicting_wildcard_gateway,
     no_plaintext_keys,
+    nothing_taken_over,
+    nothing_torn_down,
     one_mesh_only,
     operators_ready,
     secret_filtering,
@@ -49,6 +51,8 @@ RULES: Final[tuple[Rule, ...]] = tuple(
         domain_mapped,
         operators_ready,
         no_plaintext_keys,
+        nothing_taken_over,
+        nothing_torn_down,
     )
 )
 """In the order in which they are judged and listed."""

@@ -5,11 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
+
+import yaml
+from kubernetes import client, utils
 
 from toolchain import processes
 from toolchain.cluster import Cluster
@@ -117,6 +120,22 @@ class PulumiStack:
         return list(exported["deployment"].get("resources", []))
 
 
+def roles(*files: str) -> Iterator[dict[str, Any]]:
+    """Return the objects in files of `deploy/`."""
+    for file in files:
+        yield from yaml.safe_load_all((ROOT / "deploy" / f"{file}.yaml").read_text("utf-8"))
+
+
+def grant(api: client.ApiClient, documents: Iterable[dict[str, Any]]) -> None:
+    """Create roles, their bindings and namespaces, where they are not there yet."""
+    for each in documents:
+        try:
+            utils.create_from_dict(api, each)
+        except utils.FailToCreateError as error:
+            if any(cause.status != 409 for cause in error.api_exceptions):
+                raise
+
+
 class StackFactory(Protocol):
     """Makes a stack of the program text given, or of this project's own program."""
 
@@ -164,4 +183,7 @@ def make_stack(
     )
     stack.succeed("stack", "init", name)
     stack.succeed("config", "set", "kubernetes:kubeconfig", str(kubeconfig))
+    if program is None:
+        # So that tests can destroy what they made; `test_ownership.py` has the default.
+        stack.configure(protect=False)
     return stack

@@ -102,7 +102,11 @@ def team(own: Cluster) -> Iterator[Team]:
 @pytest.fixture
 def stack(own: Cluster, tmp_path: Path) -> PulumiStack:
     made = make_stack(tmp_path / "stack", own.kubeconfig)
-    made.configure(existingMesh=True, projects=["shop"])
+    made.configure(
+        existingMesh=True,
+        projects=["shop"],
+        allowMeshChanges=["mtls", "drain", "gatewayLabels", "excludedPorts"],
+    )
     return made
 
 

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from cluster import ControlPlane
 from components.certificates import base_domain, dns_names, issued, wildcard_subject
-from components.control_plane import ControlPlaneError, control_plane, patch
+from components.control_plane import (
+    CHANGES,
+    ControlPlaneError,
+    check_consent,
+    control_plane,
+    patch,
+)
 from components.domain_mappings import claim, domain_mapping
 from components.eventing import eventing
 from components.gateways import ingress_gateway, local_gateway, local_gateway_service
@@ -185,23 +191,48 @@ def test_a_patch_holds_only_what_serverless_needs() -> None:
 
 
 def test_excluded_ports_of_others_are_held_as_they_are() -> None:
-    found = ControlPlane("basic", (15020, 8022, 8444))
+    found = ControlPlane("basic", excluding(15020, 8022, 8444))
     spec = patch(Settings(existing_mesh=True), found)["spec"]
     inbound = spec["proxy"]["networking"]["trafficControl"]["inbound"]
     assert inbound == {"excludedPorts": [15020, 8022, 8444]}
 
 
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        (ControlPlane("other", None), "controlPlaneName is basic, but the control plane in"),
-        (ControlPlane("basic", (8444,)), "needs [8022] as well"),
-    ],
-)
-def test_a_control_plane_that_does_not_fit_is_refused(found: ControlPlane, said: str) -> None:
+def test_excluded_ports_that_lack_ours_are_refused() -> None:
+    with pytest.raises(ControlPlaneError, match=r"needs \[8022\] as well"):
+        patch(Settings(existing_mesh=True), ControlPlane("basic", excluding(8444)))
+
+
+def test_what_reaches_others_is_asked_for() -> None:
+    settings = Settings(existing_mesh=True, identity_type="ThirdParty", manage_network_policy=False)
+    every = [change.consent for change in CHANGES]
     with pytest.raises(ControlPlaneError) as caught:
-        patch(Settings(existing_mesh=True), found)
-    assert said in str(caught.value)
+        check_consent(settings, ControlPlane("basic"))
+    said = str(caught.value)
+    assert f"serverless-mesh:allowMeshChanges: [{', '.join(every)}]" in said
+    for change in CHANGES:
+        assert f"  - {change.consent}: spec.{'.'.join(change.path)} becomes " in said
+    agreed = settings.model_copy(update={"allow_mesh_changes": tuple(every[1:])})
+    with pytest.raises(ControlPlaneError) as caught:
+        check_consent(agreed, ControlPlane("basic"))
+    assert "  - mtls: spec.security.dataPlane.mtls becomes true (now not set)" in str(caught.value)
+    assert "  - drain" not in str(caught.value)
+    everything = settings.model_copy(update={"allow_mesh_changes": tuple(every)})
+    assert len(check_consent(everything, ControlPlane("basic"))) == len(CHANGES)
+
+
+def test_what_is_in_effect_already_is_no_change() -> None:
+    settings = Settings(existing_mesh=True)
+    wanted = control_plane(settings)["spec"]
+    assert check_consent(settings, ControlPlane("basic", wanted)) == []
+    profile = {key: wanted[key] for key in ("security", "techPreview", "gateways")}
+    ports = {"proxy": wanted["proxy"]}
+    assert check_consent(settings, ControlPlane("basic", ports, applied=profile)) == []
+    assert settings.allow_mesh_changes == ()
+
+
+def excluding(*ports: int) -> dict[str, Any]:
+    inbound = {"trafficControl": {"inbound": {"excludedPorts": list(ports)}}}
+    return {"proxy": {"networking": inbound}}
 
 
 def test_a_member_names_its_mesh() -> None:
@@ -222,7 +253,7 @@ def test_a_domain_is_claimed_and_mapped_for_its_project() -> None:
 
 def test_a_subscription_waits_until_it_is_installed() -> None:
     settings = Settings(install_plan_approval="Manual", ready_timeout_seconds=7)
-    made = subscription(settings, "serverless-operator", "openshift-serverless", "stable-1.35")
+    made = subscription(settings, "serverless-operator", "stable-1.35")
     assert made["spec"]["installPlanApproval"] == "Manual"
     assert made["spec"]["channel"] == "stable-1.35"
     annotations = made["metadata"]["annotations"]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.ownership import refusal, writers
+from components.ownership import Declared, refusal
+from policy.ownership import import_of, writers
 from policy.world import ref_of
 
 SERVING: dict[str, Any] = {
@@ -19,17 +20,30 @@ def managed(*entries: dict[str, str]) -> dict[str, Any]:
     return {**SERVING, "metadata": {**SERVING["metadata"], "managedFields": list(entries)}}
 
 
+def said(found: dict[str, Any], name: str = "serving", token: str = TOKEN) -> str:
+    return refusal([(Declared(token, name, ref_of(found)), found)])
+
+
 def test_the_refusal_names_the_object_its_writers_and_the_way_on() -> None:
-    found = managed({"manager": "kubectl-create"}, {"manager": "operator", "subresource": "status"})
-    said = refusal(TOKEN, "serving", ref_of(SERVING), found)
-    assert "KnativeServing knative-serving/knative-serving already exists" in said
-    assert "written by kubectl-create." in said
-    assert "operator" not in said.partition(". ")[0]
+    text = said(
+        managed({"manager": "kubectl-create"}, {"manager": "operator", "subresource": "status"})
+    )
+    assert text.startswith("1 object of others would be taken over:\n")
+    assert "KnativeServing knative-serving/knative-serving already exists" in text
+    assert "written by kubectl-create:" in text
+    assert "operator:" not in text
     assert (
         f"`pulumi import --generate-code=false {TOKEN} serving knative-serving/knative-serving`"
-        in said
+        in text
     )
-    assert "docs/troubleshooting.md" in said
+    assert "docs/troubleshooting.md" in text
+
+
+def test_every_object_is_named_at_once() -> None:
+    one = Declared(TOKEN, "serving", ref_of(SERVING))
+    text = refusal([(one, SERVING), (one._replace(logical_name="again"), SERVING)])
+    assert text.startswith("2 objects of others")
+    assert text.count("already exists") == 2
 
 
 def test_an_object_of_the_whole_cluster_has_no_namespace_in_its_id() -> None:
@@ -38,9 +52,35 @@ def test_an_object_of_the_whole_cluster_has_no_namespace_in_its_id() -> None:
         "kind": "ClusterDomainClaim",
         "metadata": {"name": "www.example.org"},
     }
-    said = refusal("token", "www", ref_of(claim), claim)
-    assert said.startswith("ClusterDomainClaim www.example.org already exists")
-    assert "`pulumi import --generate-code=false token www www.example.org`" in said
+    text = said(claim, "www", "token")
+    assert "ClusterDomainClaim www.example.org already exists" in text
+    assert "`pulumi import --generate-code=false token www www.example.org`" in text
+
+
+def test_the_ways_on_of_single_kinds() -> None:
+    plane = {
+        "apiVersion": "maistra.io/v2",
+        "kind": "ServiceMeshControlPlane",
+        "metadata": {"name": "basic", "namespace": "istio-system"},
+    }
+    assert "set serverless-mesh:existingMesh to true" in said(plane)
+    secret: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "wildcard-certs", "namespace": "istio-system"},
+    }
+    assert "set serverless-mesh:wildcardFrom to secret" in said(secret)
+    secret["metadata"]["annotations"] = {"cert-manager.io/certificate-name": "wildcard"}
+    assert "delete cert-manager's Certificate istio-system/wildcard, which would renew" in said(
+        secret
+    )
+
+
+def test_the_command_can_be_told_by_a_urn() -> None:
+    urn = f"urn:pulumi:dev::mesh::serverlessmesh:serving:KnativeServing${TOKEN}::serving"
+    assert import_of(urn, ref_of(SERVING)) == (
+        f"pulumi import --generate-code=false {TOKEN} serving knative-serving/knative-serving"
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,11 @@ from policy.pack import GATE, OBSERVED, UNDETERMINED, gate_level, policies
 from policy.rules import RULES
 from policy.rules.excluded_ports import RULE as EXCLUDED_PORTS
 from policy.rules.no_conflicting_wildcard_gateway import RULE as CONFLICT
+from policy.rules.nothing_taken_over import RULE as TAKEN_OVER
+from policy.rules.nothing_torn_down import RULE as TORN_DOWN
 from policy.rules.wildcard_certificate import RULE as CERTIFICATE
 from policy.session import Observe, Resource, Session
+from policy.state import Owned
 from policy.values import UNKNOWN, Secret
 from policy.world import Given, World, ref_of
 
@@ -155,11 +158,11 @@ def gateway(name: str, host: str = "*", namespace: str = "shop") -> dict[str, An
 TYPE = "kubernetes:networking.istio.io/v1beta1:Gateway"
 
 
-def test_the_objects_that_a_stack_would_delete() -> None:
+def test_the_objects_that_a_stack_has() -> None:
     def resource(name: str, **more: Any) -> dict[str, Any]:
-        return {"type": TYPE, "inputs": gateway(name), **more}
+        return {"type": TYPE, "urn": f"urn:{name}", "inputs": gateway(name), **more}
 
-    found = state.objects(
+    found = state.owned(
         exported(
             {"type": "pulumi:pulumi:Stack"},
             {"type": "pulumi:providers:kubernetes", "inputs": {"kind": "Gateway"}},
@@ -170,7 +173,8 @@ def test_the_objects_that_a_stack_would_delete() -> None:
             resource("kept", retainOnDelete=True),
         )
     )
-    assert found == {ref_of(gateway("mine"))}
+    assert [(each.ref.name, each.retained) for each in found] == [("mine", False), ("kept", True)]
+    assert found[0].urn == "urn:mine"
 
 
 @pytest.mark.parametrize(
@@ -189,15 +193,15 @@ def test_the_objects_that_a_stack_would_delete() -> None:
     ids=repr,
 )
 def test_a_malformed_export_has_no_objects(content: Any) -> None:
-    assert state.objects(content) == frozenset()
+    assert state.owned(content) == []
 
 
 def test_nothing_is_exported_without_a_stack_or_an_engine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert state.former(state.stack_name({})) == frozenset()
-    assert state.former(state.stack_name({"PULUMI_STACK": "dev"})) == frozenset()
+    assert state.export(state.stack_name({})) is None
+    assert state.export(state.stack_name({"PULUMI_STACK": "dev"})) is None
 
 
 @pytest.mark.parametrize(
@@ -222,7 +226,7 @@ def test_the_stack_is_exported_by_its_full_name(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     environ = {"PULUMI_STACK": "dev", "PULUMI_PROJECT": "mesh", "PULUMI_ORGANIZATION": "acme"}
-    assert {ref.name for ref in state.former(state.stack_name(environ))} == names
+    assert {each.ref.name for each in state.owned(state.export(state.stack_name(environ)))} == names
 
 
 # One run.
@@ -236,9 +240,10 @@ class Cluster:
         self.bodies: dict[str | None, tuple[dict[str, Any], ...]] = {None: bodies}
         self.unread: dict[Kind, str] = {}
         self.unseen: dict[Ref, str] = {}
-        self.secrets: dict[Ref, dict[str, Any]] = {}
-        self.named: list[Ref] = []
         self.error = error
+        self.others: tuple[dict[str, Any], ...] = ()
+        """What is read by name alone."""
+        self.found: list[Ref] = []
 
     def __call__(
         self, kinds: Iterable[Kind], kubeconfig: str | None, context: str | None
@@ -247,24 +252,36 @@ class Cluster:
         if self.error:
             raise ObserveError(self.error)
         bodies = self.bodies.get(kubeconfig, ())
-        return Observation(tuple(map(Given, bodies)), self.unread, reader=self.read)
+        return Observation(tuple(map(Given, bodies)), self.unread, reader=self.find)
 
-    def read(self, ref: Ref) -> Given | str | None:
-        self.named.append(ref)
-        if ref in self.secrets:
-            return Given(self.secrets[ref])
-        return self.unseen.get(ref)
+    def find(self, ref: Ref) -> Given | str | None:
+        self.found.append(ref)
+        body = next((body for body in self.others if ref_of(body) == ref), None)
+        return self.unseen.get(ref) if body is None else Given(body)
 
 
 def session(
-    cluster: Cluster, *former: dict[str, Any], rules: Iterable[Rule] = (CONFLICT,)
+    cluster: Cluster,
+    *previous: dict[str, Any],
+    rules: Iterable[Rule] = (CONFLICT,),
+    retained: bool = False,
 ) -> Session:
-    return Session(rules, lambda: frozenset(map(ref_of, former)), cluster)
+    had = [Owned(ref_of(body), urn_of(body), retained, body) for body in previous]
+    return Session(rules, lambda: had, cluster)
+
+
+def urn_of(body: dict[str, Any], type_: str = "") -> str:
+    name = body.get("metadata", {}).get("name", "name")
+    return f"urn:pulumi:dev::mesh::{type_ or token(body)}::{name}"
+
+
+def token(body: dict[str, Any]) -> str:
+    version = body["apiVersion"]
+    return f"kubernetes:{version if '/' in version else f'core/{version}'}:{body['kind']}"
 
 
 def resource(body: dict[str, Any], type_: str = TYPE, /, **provider: Any) -> Resource:
-    name = body.get("metadata", {}).get("name", "name")
-    return Resource(f"urn:pulumi:dev::mesh::{type_}::{name}", type_, body, provider)
+    return Resource(urn_of(body, type_), type_, body, provider)
 
 
 OTHER = Resource(
@@ -413,10 +430,10 @@ def test_a_secret_is_read_when_an_object_of_the_stack_names_it() -> None:
     cluster = Cluster(plane())
     run = session(cluster, rules=[CERTIFICATE])
     assert run.unreadable(resource(plane(), PLANE)) is None
-    assert cluster.named == []
+    assert CERTS not in cluster.found
     run.gate(CERTIFICATE, resource(served()))
     run.gate(CERTIFICATE, resource(gateway("another")))
-    assert cluster.named == [CERTS]
+    assert cluster.found.count(CERTS) == 1
 
 
 def test_a_secret_that_could_not_be_read_is_told_and_is_none_that_is_missing() -> None:
@@ -431,12 +448,22 @@ def test_a_secret_that_could_not_be_read_is_told_and_is_none_that_is_missing() -
     assert judged(there, resource(served()), rule=CERTIFICATE) == [CERTS.name]
 
 
+def test_who_may_not_look_does_not_take_over_unseen() -> None:
+    cluster = Cluster(plane())
+    cluster.unseen = {ref_of(gateway("one")): "can't be read"}
+    run = session(cluster, rules=[TAKEN_OVER])
+    one = resource(gateway("one"))
+    run.gate(TAKEN_OVER, one)
+    found = [each.finding for each in run.judge(TAKEN_OVER, [one])]
+    assert found == [Unread(ref_of(gateway("one")), "", "can't be read")]
+
+
 def test_of_a_secret_that_the_stack_declares_nothing_is_read() -> None:
     cluster = Cluster(plane())
     run = session(cluster, rules=[CERTIFICATE])
     own = resource(secret_of({}), "kubernetes:core/v1:Secret")
     run.judge(CERTIFICATE, [own, resource(served())])
-    assert cluster.named == []
+    assert cluster.found == []
 
 
 def patched_secret() -> Resource:
@@ -455,11 +482,11 @@ def test_a_patch_of_a_secret_that_could_not_be_read_is_no_secret() -> None:
 
 def test_a_secret_that_the_stack_patches_is_read_all_the_same() -> None:
     cluster = Cluster(plane())
-    cluster.secrets = {CERTS: secret_of({"tls.crt": "eA==", "tls.key": "eA=="})}
+    cluster.others = (secret_of({"tls.crt": "eA==", "tls.key": "eA=="}),)
     run = session(cluster, rules=[CERTIFICATE])
     patched = patched_secret()
     found = run.judge(CERTIFICATE, [patched, resource(served())])
-    assert cluster.named == [CERTS]
+    assert cluster.found == [CERTS]
     assert {each.finding.field for each in found} == {"data.tls.crt"}
     assert "nothing" not in {getattr(each.finding, "found", "") for each in found}
 
@@ -536,6 +563,94 @@ def test_clusters_are_judged_apart() -> None:
     assert [asked[1:] for asked in cluster.asked] == [("/b", None), ("/b", "other"), ("/a", None)]
     fresh = session(cluster)
     assert judged(fresh, on_a, on_b, second) == ["foreign", "one"]
+
+
+# What is there already, and what goes.
+
+CONFIG: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {
+        "name": "theirs",
+        "namespace": "shop",
+        "managedFields": [{"manager": "kubectl-create"}],
+    },
+}
+
+
+def test_what_others_made_is_not_taken_over_of_whatever_kind_it_is() -> None:
+    cluster = Cluster(gateway("theirs"))
+    cluster.others = (CONFIG,)
+    run = session(cluster, rules=[TAKEN_OVER, CONFLICT])
+    for body in (gateway("theirs"), CONFIG):
+        (found,) = run.gate(TAKEN_OVER, resource(body, token(body)))
+        assert found.ref.name == "theirs"
+        assert f"pulumi import --generate-code=false {token(body)} theirs shop/theirs" in (
+            found.needed
+        )
+    assert "written by kubectl-create" in found.found
+    assert run.gate(TAKEN_OVER, resource(gateway("new"))) == []
+    declared = [resource(gateway("theirs")), resource(CONFIG, token(CONFIG))]
+    assert judged(run, *declared, rule=TAKEN_OVER) == ["theirs", "theirs"]
+
+
+def test_what_the_stack_has_is_not_looked_for() -> None:
+    cluster = Cluster(gateway("mine"))
+    cluster.others = (CONFIG,)
+    for retained in (True, False):
+        run = session(cluster, gateway("mine"), CONFIG, rules=[TAKEN_OVER], retained=retained)
+        assert run.gate(TAKEN_OVER, resource(gateway("mine"))) == []
+        assert run.gate(TAKEN_OVER, resource(CONFIG, token(CONFIG))) == []
+    assert cluster.found == []
+
+
+def test_patches_and_namespaces_are_not_taken_over() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    run = session(Cluster(namespace, gateway("theirs")), rules=[TAKEN_OVER])
+    assert run.gate(TAKEN_OVER, resource(namespace, token(namespace))) == []
+    assert run.gate(TAKEN_OVER, resource(gateway("theirs"), TYPE + "Patch")) == []
+
+
+def test_a_patch_keeps_nothing_that_is_deleted() -> None:
+    run = session(Cluster(gateway("mine")), gateway("mine"))
+    patch = resource(gateway("mine"), TYPE + "Patch")
+    assert judged(run, patch, resource(gateway("other"))) == []
+
+
+def service(name: str, namespace: str = "shop") -> dict[str, Any]:
+    return {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+    }
+
+
+def test_a_namespace_goes_with_all_that_is_in_it() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    cluster = Cluster(namespace, service("theirs"), service("mine"))
+    run = session(cluster, namespace, service("mine"), rules=[TORN_DOWN])
+    (found,) = run.judge(TORN_DOWN, [resource(gateway("elsewhere", "x", "other"))])
+    assert isinstance(found.finding, Violation)
+    assert found.finding.ref.name == "shop"
+    assert (
+        found.finding.found
+        == "deleted by this update, with objects in it left: Service shop/theirs"
+    )
+    kept = session(cluster, namespace, rules=[TORN_DOWN], retained=True)
+    assert judged(kept, resource(gateway("elsewhere", "x", "other")), rule=TORN_DOWN) == []
+
+
+def test_a_gate_stops_what_would_replace_an_object_that_others_need() -> None:
+    serving = {
+        "apiVersion": "operator.knative.dev/v1beta1",
+        "kind": "KnativeServing",
+        "metadata": {"name": "knative-serving", "namespace": "knative-serving"},
+    }
+    run = session(Cluster(serving, service("theirs")), serving, rules=[TORN_DOWN])
+    assert run.gate(TORN_DOWN, resource(serving, token(serving))) == []
+    moved = {**serving, "metadata": {"name": "knative-serving", "namespace": "elsewhere"}}
+    (found,) = run.gate(TORN_DOWN, resource(moved, token(moved)))
+    assert (found.ref.name, found.ref.namespace) == ("knative-serving", "knative-serving")
 
 
 def test_patches_lie_over_what_was_observed() -> None:

@@ -2,8 +2,14 @@
 
 import pytest
 
-from cluster import ControlPlane, Namespace, Observed
-from components.prerequisites import PrerequisiteError, check, namespaces, question, warnings
+from cluster import ControlPlane, Membership, Namespace, Observed, Subscription
+from components.prerequisites import (
+    PrerequisiteError,
+    announcements,
+    check,
+    namespaces,
+    question,
+)
 from settings import Settings
 
 HERE = {"knative-serving": Namespace(member_of="istio-system"), "istio-system": Namespace()}
@@ -81,13 +87,68 @@ def test_what_is_taken_for_existing_must_exist() -> None:
     check(Settings(existing_mesh=True, wildcard_from="secret"), Observed())
 
 
-def test_a_control_plane_of_others_is_warned_of() -> None:
-    theirs = Observed(HERE, None, ControlPlane("basic", by_a_stack=False))
-    (said,) = warnings(Settings(), theirs)
-    assert "ServiceMeshControlPlane istio-system/basic that no stack made" in said
-    assert "existingMesh to true" in said
-    assert not warnings(Settings(existing_mesh=True), theirs)
-    assert not warnings(Settings(), Observed(HERE, None, ControlPlane("basic")))
+def test_a_second_control_plane_in_a_namespace_is_refused() -> None:
+    said = refused(Settings(), Observed(HERE, None, ControlPlane("other")))
+    assert "controlPlaneName is basic, but the control plane in istio-system is other" in said
+
+
+def test_the_changes_of_a_mesh_of_others_are_announced_when_they_are_agreed_to() -> None:
+    found = Observed(HERE, None, ControlPlane("basic"))
+    with pytest.raises(PrerequisiteError, match="allowMeshChanges"):
+        announcements(Settings(existing_mesh=True), found)
+    agreed = Settings(
+        existing_mesh=True, allow_mesh_changes=("mtls", "drain", "gatewayLabels", "excludedPorts")
+    )
+    said = announcements(agreed, found)
+    assert len(said) == len(agreed.allow_mesh_changes)
+    assert "ServiceMeshControlPlane istio-system/basic, which others own, changes: spec." in said[0]
+    assert not announcements(Settings(), found)
+
+
+def test_members_that_others_put_in_the_roll_are_not_taken_out() -> None:
+    found = Observed(HERE, roll=("knative-serving", "theirs", "left"))
+    with pytest.raises(PrerequisiteError, match="lists theirs besides the stack's own"):
+        check(Settings(), found, lambda: {"knative-serving", "left"})
+    check(Settings(projects=("theirs",)), found, lambda: {"left"})
+    check(Settings(), Observed(HERE, roll=("left",)), lambda: {"left"})
+
+
+def test_the_state_is_asked_only_when_a_member_would_leave() -> None:
+    def state() -> set[str]:
+        raise AssertionError("asked for nothing")
+
+    check(Settings(), Observed(HERE, roll=("knative-serving",)), state)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Observed({"shop": Namespace(member_of="other")}), "in the mesh of other by a member roll"),
+        (
+            Observed(HERE, memberships={"shop": Membership("other", "basic")}),
+            "in the mesh of other by its ServiceMeshMember shop/default",
+        ),
+        (
+            Observed(HERE, memberships={"shop": Membership("istio-system", "prod")}),
+            "is of the control plane istio-system/prod, but",
+        ),
+    ],
+)
+def test_a_project_of_another_mesh_is_refused(found: Observed, said: str) -> None:
+    assert said in refused(Settings(projects=("shop",)), found)
+
+
+def test_an_operator_is_not_installed_twice() -> None:
+    settings = Settings(install_operators=True)
+    ours = Subscription("openshift-serverless", "serverless-operator", "serverless-operator")
+    check(settings, Observed(subscriptions=(ours,), operator_groups=("serverless-operators",)))
+    theirs = Subscription("operators", "mesh", "servicemeshoperator")
+    other = Subscription("operators", "other", "other")
+    said = refused(settings, Observed(subscriptions=(theirs, other)))
+    assert said.startswith("servicemeshoperator is installed already, by the Subscription operat")
+    assert "\n" not in said
+    said = refused(settings, Observed(operator_groups=("serverless-operators", "theirs")))
+    assert "has the OperatorGroup theirs already" in said
 
 
 def test_the_namespaces_that_are_needed() -> None:

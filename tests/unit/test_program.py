@@ -3,7 +3,7 @@
 import json
 import runpy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
 
-from cluster import Cluster, ClusterError, ControlPlane, Namespace, Observed
+from cluster import Cluster, ClusterError, ControlPlane, Membership, Namespace, Observed
 from policy.model import Ref
 from toolchain.providers import random, tls
 
@@ -44,6 +44,8 @@ class Registered:
     inputs: dict[str, Any]
     provider: str
     before_create: tuple[str, ...]
+    protected: bool
+    retained: bool
 
 
 @dataclass
@@ -115,6 +117,8 @@ class Monitor(mocks.MockMonitor):
             inputs,
             request.provider,
             tuple(request.hooks.before_create),
+            request.protect,
+            request.retainOnDelete,
         )
         return answer
 
@@ -184,11 +188,16 @@ ALL_PARTS: dict[str, str] = {
 @pytest.mark.parametrize("config", [{}, {"existingMesh": "true"}], ids=["own", "of others"])
 def test_every_object_is_made_by_the_stacks_own_provider(run: Run, config: dict[str, str]) -> None:
     declared = run(**ALL_PARTS, **config)
-    (provider,) = (r for (t, _), r in declared.resources.items() if t == PROVIDER)
-    assert provider.inputs["enableSecretMutable"] == "true"
+    providers = {n: r for (t, n), r in declared.resources.items() if t == PROVIDER}
+    for provider in providers.values():
+        assert provider.inputs["enableSecretMutable"] == "true"
+    assert "upsertExistingObjects" not in providers["kubernetes"].inputs
+    assert providers["adopting"].inputs["upsertExistingObjects"] == "true"
+    adopted = (":Namespace", ":ServiceMeshMember", ":OperatorGroup")
     for (token, name), resource in declared.resources.items():
         if token.startswith("kubernetes:"):
-            assert resource.provider.startswith(f"{provider.urn}::"), name
+            own = providers["adopting" if token.endswith(adopted) else "kubernetes"]
+            assert resource.provider.startswith(f"{own.urn}::"), name
 
 
 def test_every_object_is_looked_for_before_it_is_created(run: Run) -> None:
@@ -252,8 +261,12 @@ def test_the_order_of_the_optional_parts_is_explicit(run: Run) -> None:
 
 def test_a_mesh_of_others_is_patched_and_joined(run: Run) -> None:
     declared = run(
-        Observed(apps_domain=DOMAIN, control_plane=ControlPlane("basic")), existingMesh="true"
+        Observed(apps_domain=DOMAIN, control_plane=ControlPlane("basic")),
+        existingMesh="true",
+        allowMeshChanges='["mtls", "drain", "gatewayLabels", "excludedPorts"]',
     )
+    assert len(declared.warnings) == 4
+    assert "spec.security.dataPlane.mtls becomes true (now not set)" in declared.warnings[0]
     assert set(declared.of("ServiceMeshControlPlane")) == {"control-plane"}, "the component alone"
     assert not declared.of("ServiceMeshMemberRoll")
     patch = declared.one("ServiceMeshControlPlanePatch", "basic")
@@ -352,23 +365,61 @@ def test_the_settings_reach_the_certificates(run: Run) -> None:
     assert "server_auth" in certificate["allowedUses"]
 
 
-def test_absent_namespaces_are_made_and_marked(run: Run) -> None:
-    declared = run(projects='["shop"]')
+@pytest.mark.parametrize(
+    "present",
+    [{}, {"istio-system": Namespace(), "knative-serving": Namespace(), "shop": Namespace()}],
+    ids=["absent", "present"],
+)
+def test_namespaces_are_declared_whatever_is_there_and_never_deleted(
+    run: Run, present: dict[str, Namespace]
+) -> None:
+    declared = run(Observed(present, DOMAIN), projects='["shop"]')
     made = declared.of("Namespace")
     assert sorted(made) == [*NAMESPACES, "shop"]
-    for namespace in made.values():
-        annotations = namespace.inputs["metadata"]["annotations"]
-        assert annotations["serverless-mesh/made-by"] == STACK
+    for name, namespace in made.items():
+        assert namespace.inputs["metadata"] == {"name": name}
+        assert namespace.retained
 
 
-def test_present_namespaces_are_adopted_and_own_ones_stay_declared(run: Run) -> None:
-    present = {
-        "istio-system": Namespace(),
-        "knative-serving": Namespace(made_by=STACK),
-        "shop": Namespace(made_by="organization/serverless-mesh/other"),
+KEPT = {
+    "default-members": (False, True),
+    "basic": (False, True),
+    "wildcard-certs": (False, True),
+    "serverless-operator": (False, True),
+    "servicemeshoperator": (False, True),
+    "knative-serving": (True, False),
+    "knative-eventing": (True, False),
+    "knative-kafka": (True, False),
+}
+"""What others depend on: whether it is protected, and whether it is retained."""
+
+
+def test_what_others_depend_on_is_kept(run: Run) -> None:
+    declared = run(**ALL_PARTS)
+    kept = {
+        name: (resource.protected, resource.retained)
+        for (token, name), resource in declared.resources.items()
+        if token.startswith("kubernetes:") and not token.endswith((":Namespace", ":OperatorGroup"))
     }
-    declared = run(Observed(present, DOMAIN), projects='["shop"]')
-    assert sorted(declared.of("Namespace")) == ["knative-eventing", "knative-serving"]
+    assert {name: kept[name] for name in KEPT} == KEPT
+    assert not {name for name, flags in kept.items() if any(flags)} - KEPT.keys()
+
+
+def test_nothing_but_namespaces_and_their_group_is_kept_when_the_setting_says_so(run: Run) -> None:
+    for (token, name), resource in run(**ALL_PARTS, protect="false").resources.items():
+        always = token.endswith((":Namespace", ":OperatorGroup"))
+        assert (resource.protected, resource.retained) == (False, always), name
+
+
+def test_a_membership_that_others_hold_too_stays(run: Run) -> None:
+    joined = Membership("istio-system", "basic")
+    found = Observed(
+        apps_domain=DOMAIN,
+        memberships={"knative-serving": replace(joined, shared=True), "knative-eventing": joined},
+    )
+    members = run(found, existingMesh="true").of("ServiceMeshMember")
+    assert members["knative-serving-member"].retained
+    assert not members["knative-eventing-member"].retained
 
 
 def test_a_namespace_on_its_way_out_is_an_error(run: Run) -> None:

@@ -1,0 +1,32 @@
+"""Whose an object is, and how a stack comes by one that others made."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from policy.model import Ref
+from policy.values import at, items, text
+
+
+def writers(body: Mapping[str, Any]) -> list[str]:
+    """Return the field managers of an object, those of its status left out."""
+    names = (
+        text(at(entry, "manager"))
+        for entry in items(at(body, "metadata", "managedFields"))
+        if not at(entry, "subresource")
+    )
+    return list(dict.fromkeys(filter(None, names)))
+
+
+def import_command(token: str, logical_name: str, ref: Ref) -> str:
+    """Return the command that gives an object to a stack, which declares it by that type and name.
+
+    The engine can write no code for the kinds of operators, so it is told not to.
+    """
+    place = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
+    return f"pulumi import --generate-code=false {token} {logical_name} {place}"
+
+
+def import_of(urn: str, ref: Ref) -> str:
+    """Return the same for a resource that is known by its URN."""
+    token, _, logical_name = urn.rpartition("::")
+    return import_command(token.rpartition("::")[2].rpartition("$")[2], logical_name, ref)
