@@ -40,6 +40,7 @@ TRAFFIC_PORTS: Final = {
 }
 """Ports that are never outside of mTLS, each with what comes in there."""
 _LABEL_SIZE: Final = 63
+_HOST_SIZE: Final = 253
 _ISTIOD: Final = "istiod-"
 """What the operator puts before a control plane's name, for the name of a Service."""
 _CA_ONLY: Final = "-cacert"
@@ -538,6 +539,12 @@ class Settings(BaseModel):
                 f"verificationName and verificationProject take {_LABEL_SIZE} characters together "
                 f"with the '-' between them, found {len(host)}: the service's host begins with "
                 f"{host}, and no label of DNS is longer"
+            )
+        elif self.apps_domain and len(f"{host}.{self.apps_domain}") > _HOST_SIZE:
+            yield (
+                f"appsDomain takes at most {_HOST_SIZE - len(host) - 1} characters after the "
+                f"verification's {host}., found {len(self.apps_domain)}: no name of DNS is longer "
+                f"than {_HOST_SIZE}"
             )
         own = (self.mesh_namespace, self.wildcard_secret)
         if self.wildcard_from != "secret" and own in [

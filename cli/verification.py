@@ -10,6 +10,7 @@ is trusted by the CA. The request passes five links, and what is said names the 
 - `service`: the application answers with the status and text expected.
 """
 
+import contextlib
 import enum
 import http.client
 import socket
@@ -294,6 +295,9 @@ def _request(
     try:
         return within(timeout, ask)
     except (OSError, http.client.HTTPException) as error:
+        with contextlib.suppress(OSError):
+            # Whoever still waits for the rest is woken.
+            secure.shutdown(socket.SHUT_RDWR)
         raise _BrokenError(
             Link.GATEWAY,
             f"no answer over the open connection: {error or type(error).__name__}",

@@ -46,6 +46,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("appsDomain", "10.0.0.5", "takes a domain"),
     ("appsDomain", "apps.exámple.com", "takes a domain"),
     ("appsDomain", "apps.example.com\n", "takes a domain"),
+    ("appsDomain", ".".join(["a" * 60] * 4), "no name of DNS is longer"),
     ("organization", "a\x00b", "on one line"),
     ("organization", "a\nb", "on one line"),
     ("organization", "\u202eb", "on one line"),

@@ -62,6 +62,13 @@ def test_every_address_of_a_download_is_a_releases_own() -> None:
     assert sites == {"get.pulumi.com", "dl.k8s.io", "github.com"}
 
 
+def test_every_go_module_is_held_to_its_checksums() -> None:
+    modules = list((ROOT / "toolchain" / "go").glob("*/go.mod"))
+    assert modules
+    for module in modules:
+        assert " h1:" in module.with_name("go.sum").read_text("utf-8"), module
+
+
 def test_the_documents_and_the_modules_agree_on_go() -> None:
     asked = {
         tuple(map(int, match.groups()))

@@ -1,5 +1,6 @@
 """The verification against a real TLS server on this machine, good and broken in each way."""
 
+import contextlib
 import datetime
 import socket
 import ssl
@@ -217,3 +218,33 @@ def test_urls_that_are_none(authority: Authority, url: str) -> None:
 def test_a_ca_certificate_that_is_none() -> None:
     with pytest.raises(TargetError, match="CA certificate is not a PEM"):
         verify(Target(f"https://{HOST}", "nonsense"))
+
+
+def test_an_answer_that_drips_is_given_up(authority: Authority, tmp_path: Path) -> None:
+    context = authority.issue(tmp_path)
+    hung_up = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        plain, _ = listener.accept()
+        with plain, contextlib.suppress(OSError):
+            secure = context.wrap_socket(plain, server_side=True)
+            secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            # No single wait for a byte takes long.
+            while not hung_up.wait(0.02):
+                secure.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        asked = replace(target(authority, listener.getsockname()[:2]), timeout=0.5)
+        check = broken(verify(asked))
+        hung_up.set()
+        thread.join()
+    assert check.link is Link.GATEWAY
+    assert "takes longer than 0.5 s" in check.found
+
+
+@pytest.mark.parametrize("url", ["https://x:99999", "https://[::1", f"https://{'a' * 64}.example"])
+def test_an_address_that_is_none_is_refused(authority: Authority, url: str) -> None:
+    with pytest.raises(TargetError, match="is not an https URL with a host"):
+        verify(Target(url, authority.pem))
