@@ -448,16 +448,6 @@ def test_a_secret_that_could_not_be_read_is_told_and_is_none_that_is_missing() -
     assert judged(there, resource(served()), rule=CERTIFICATE) == [CERTS.name]
 
 
-def test_who_may_not_look_does_not_take_over_unseen() -> None:
-    cluster = Cluster(plane())
-    cluster.unseen = {ref_of(gateway("one")): "can't be read"}
-    run = session(cluster, rules=[TAKEN_OVER])
-    one = resource(gateway("one"))
-    run.gate(TAKEN_OVER, one)
-    found = [each.finding for each in run.judge(TAKEN_OVER, [one])]
-    assert found == [Unread(ref_of(gateway("one")), "", "can't be read")]
-
-
 def test_of_a_secret_that_the_stack_declares_nothing_is_read() -> None:
     cluster = Cluster(plane())
     run = session(cluster, rules=[CERTIFICATE])
