@@ -53,7 +53,8 @@ def reference() -> str:
         "Generated from `settings.py` by `make docs`. Every key is in the project's namespace: "
         f"`pulumi config set {PROJECT}:KEY VALUE`, or under `config:` in `Pulumi.<stack>.yaml`. "
         "An unknown key, a wrong type or a wrong value is an error before anything is touched, "
-        "and all of them are reported at once.",
+        "and all of them are reported at once. So is a private key in plaintext, under whatever "
+        "key of the stack file: set it with `--secret`.",
         "",
         "| key | takes | default | meaning |",
         "|---|---|---|---|",

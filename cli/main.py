@@ -12,15 +12,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 import yaml
-from rich.console import Console
 
 from cli import manifests, report
-from cli.verification import DEFAULT_TIMEOUT, Check, Target, TargetError, verify
+from cli.failures import COULD_NOT, Commands, Output
+from cli.verification import (
+    DEFAULT_TIMEOUT,
+    Check,
+    Target,
+    TargetError,
+    connect_to,
+    verify,
+)
+from policy.documents import DocumentError, parse
+from policy.files import FileError, read_text
 from policy.model import Judgement, Rule, Undetermined, Unread, Violation, by_finding, judge
+from policy.printing import in_json, printable
 from policy.rules import RULES
 from policy.world import Given, World
 
@@ -28,9 +38,11 @@ from policy.world import Given, World
 # it is needed: `check` of files takes less time.
 
 WRONG: Final = 1
-COULD_NOT: Final = 2
+_LARGEST: Final = 16 << 20
+"""Bytes of a stack file, or of a certificate."""
 
 app = typer.Typer(
+    cls=Commands,
     help="OpenShift Serverless inside OpenShift Service Mesh: check, verify, describe.",
     no_args_is_help=True,
     add_completion=False,
@@ -38,13 +50,13 @@ app = typer.Typer(
 )
 settings_app = typer.Typer(help="The settings of a stack file.", no_args_is_help=True)
 app.add_typer(settings_app, name="config")
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Output(highlight=False, soft_wrap=True)
+err = Output(stderr=True, highlight=False, soft_wrap=True)
 
 
 def _stop(message: str) -> typer.Exit:
     err.print("[red]error:[/] ", end="")
-    err.print(message, markup=False)
+    err.print(printable(message), markup=False)
     return typer.Exit(COULD_NOT)
 
 
@@ -53,31 +65,46 @@ def check_settings(
     stack_file: Annotated[Path, typer.Argument(help="For example Pulumi.dev.yaml.")],
 ) -> None:
     """Judge a stack file without an engine or a cluster: every error at once."""
-    from settings import PROJECT, TEXTS, SettingsError, parse, refuse_plaintext
+    from settings import PROJECT, TEXTS, SettingsError, refuse_plaintext
+    from settings import parse as judged
 
-    try:
-        content = yaml.safe_load(stack_file.read_text("utf-8")) or {}
-        given = content.get("config") or {}
-        values = {key.removeprefix(f"{PROJECT}:"): value for key, value in given.items()}
-    except (OSError, yaml.YAMLError, AttributeError) as error:
-        raise _stop(f"{stack_file} can't be read: {error}") from None
-    # Keys of providers keep their prefix and are theirs to judge.
-    ours = {key: value for key, value in values.items() if ":" not in key}
+    content = _stack_file(stack_file)
+    given = content.pop("config", None) or {}
     encrypted = {
-        key for key, value in ours.items() if isinstance(value, dict) and "secure" in value
+        key for key, value in given.items() if isinstance(value, dict) and "secure" in value
+    }
+    # Keys of providers keep their prefix and are theirs to judge.
+    ours = {
+        key.removeprefix(f"{PROJECT}:"): value
+        for key, value in given.items()
+        if key not in encrypted and ":" not in key.removeprefix(f"{PROJECT}:")
     }
     # What only the engine can decrypt is judged by its being there.
-    there = dict.fromkeys(encrypted & TEXTS, "encrypted")
+    there = {key.removeprefix(f"{PROJECT}:") for key in encrypted} & TEXTS
     try:
-        refuse_plaintext(ours.keys() - encrypted, stack_file.name)
-        parse(
-            {key: value for key, value in ours.items() if key not in encrypted} | there,
-            stack_file.name,
+        refuse_plaintext(
+            {**content, **{key: given[key] for key in given.keys() - encrypted}}, stack_file.name
         )
+        judged(ours | dict.fromkeys(there, "encrypted"), stack_file.name)
     except SettingsError as error:
+        # Of several lines, each of them is fit to be printed.
         err.print(str(error), markup=False)
         raise typer.Exit(WRONG) from None
-    out.print(f"{stack_file}: the settings are good")
+    out.print(f"{printable(str(stack_file))}: the settings are good", markup=False)
+
+
+def _stack_file(file: Path) -> dict[str, Any]:
+    try:
+        content = parse(read_text(file, _LARGEST))
+    except (FileError, DocumentError) as error:
+        raise _stop(f"{file} can't be read: {error}") from None
+    config = content.get("config") if isinstance(content, dict) else None
+    whole = content is None or isinstance(content, dict)
+    if not whole or not isinstance(config, dict | None):
+        raise _stop(f"{file} is no stack file: it takes config: with a value for each key")
+    if not all(isinstance(key, str) for key in config or ()):
+        raise _stop(f"{file} is no stack file: a key under config: is no text")
+    return content or {}
 
 
 @settings_app.command("schema")
@@ -151,7 +178,7 @@ def check(
     else:
         world = _over_cluster(declared, rules, kubeconfig, context, mesh)
     for malformed in world.malformed:
-        err.print(f"not judged: {malformed.source}: {malformed.why}", markup=False)
+        err.print(printable(f"not judged: {malformed.source}: {malformed.why}"), markup=False)
     if files and not any(item.declared for item in world.by_key.values()):
         raise _stop("nothing to judge: no Kubernetes object is in what -f names")
     judgements = list(judge(rules, world))
@@ -193,7 +220,8 @@ def _over_cluster(
     try:
         seen = observe(kinds, str(kubeconfig) if kubeconfig else None, context)
     except ObserveError as error:
-        raise _stop(str(error)) from None
+        which = f"--kubeconfig {kubeconfig}: " if kubeconfig else ""
+        raise _stop(f"{which}{error}") from None
     _, world = followed(rules, seen, overlaid)
     return world
 
@@ -235,19 +263,22 @@ def verify_url(
         str | None,
         typer.Option(help="HOST:PORT to connect to instead, where DNS does not know the host."),
     ] = None,
-    status: Annotated[int, typer.Option(help="The status to expect.")] = 200,
+    status: Annotated[int, typer.Option(min=100, max=599, help="The status to expect.")] = 200,
     body: Annotated[str, typer.Option(help="A text that the answer must contain.")] = "",
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds.")] = DEFAULT_TIMEOUT,
+    timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds.")] = DEFAULT_TIMEOUT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the links as JSON.")] = False,
 ) -> None:
     """Do what the documentation's curl does, and name the broken link when it fails."""
     try:
-        target = Target(url, ca.read_text("ascii"), _address(connect), status, body, timeout)
-        checks = verify(target)
-    except (OSError, UnicodeDecodeError, TargetError) as error:
+        trusted = read_text(ca, _LARGEST)
+    except FileError as error:
+        raise _stop(f"--ca {ca} can't be read: {error}") from None
+    try:
+        checks = verify(Target(url, trusted, connect_to(connect), status, body, timeout))
+    except TargetError as error:
         raise _stop(str(error)) from None
     if as_json:
-        typer.echo(json.dumps([asdict(check) for check in checks], indent=2))
+        typer.echo(in_json(json.dumps([asdict(check) for check in checks], indent=2)))
     else:
         for check in checks:
             _show(check)
@@ -255,21 +286,12 @@ def verify_url(
         raise typer.Exit(WRONG)
 
 
-def _address(text: str | None) -> tuple[str, int] | None:
-    if text is None:
-        return None
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
-        raise TargetError(f"--connect takes HOST:PORT, found {text!r}")
-    return host.strip("[]"), int(port)
-
-
 def _show(check: Check) -> None:
     mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
     out.print(f"{mark} {check.link:<12}", end="", markup=True)
-    out.print(check.found, markup=False)
+    out.print(printable(check.found), markup=False)
     if check.remedy:
-        out.print(f"  {'what to do':<12}{check.remedy}", markup=False)
+        out.print(f"  {'what to do':<12}{printable(check.remedy)}", markup=False)
 
 
 if __name__ == "__main__":

@@ -1,38 +1,27 @@
 """Manifests from files, folders and standard input, each with the line that it begins on."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
+from policy.documents import DEEPEST, REPEATED, StrictLoader, refuse_repeated, repetitions
+from policy.files import FileError, decoded, read_text, within
 from policy.world import Given
-
-try:
-    # Written in C and some ten times as fast, but not in every build of PyYAML.
-    from yaml import CSafeLoader as SafeLoader
-except ImportError:
-    from yaml import SafeLoader  # type: ignore[assignment]
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _TEXT: Final = "tag:yaml.org,2002:str"
 _MAPPING: Final = "tag:yaml.org,2002:map"
 _SEQUENCE: Final = "tag:yaml.org,2002:seq"
-_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 _JSON: Final = re.compile(r"\s*(?={)")
-_DEEPEST: Final = 200
-"""No object nests as deeply; PyYAML would run out of the stack over some ten thousand levels."""
-_REPEATED: Final = 1_000_000
-"""How many values aliases may repeat in a document: rules read each as if it was written out."""
-_RESOLVERS: Final = {
-    first: [each for each in resolvers if each[0] != _TIMESTAMP]
-    for first, resolvers in SafeLoader.yaml_implicit_resolvers.items()
-}
+_LARGEST: Final = 256 << 20
+"""Bytes of one file, or of standard input."""
 
 
 class ManifestError(Exception):
@@ -47,8 +36,9 @@ def load(path: Path) -> Iterator[Given]:
     """
     try:
         files = _below(path) if path.is_dir() else [path]
-    except OSError as error:
-        raise ManifestError(f"{path} can't be read: {error}") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "no file can have this name"
+        raise ManifestError(f"{path} can't be read: {why}") from None
     if not files:
         raise ManifestError(f"{path} has no file that ends in {', '.join(sorted(SUFFIXES))}")
     for file in files:
@@ -56,30 +46,39 @@ def load(path: Path) -> Iterator[Given]:
 
 
 def _below(folder: Path) -> list[Path]:
-    found = sorted(folder.rglob("*"))
-    return [file for file in found if file.suffix in SUFFIXES and not file.is_dir()]
+    def refuse(error: OSError) -> None:
+        # What is not looked into is never good in silence.
+        raise error
+
+    found = [
+        Path(place) / name for place, _, names in os.walk(folder, onerror=refuse) for name in names
+    ]
+    return sorted(file for file in found if file.suffix in SUFFIXES)
 
 
 def _file(path: Path) -> Iterator[Given]:
     standard = str(path) == "-"
     name = "standard input" if standard else str(path)
     try:
-        text = (sys.stdin.buffer.read() if standard else path.read_bytes()).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = decoded(_standard_input()) if standard else read_text(path, _LARGEST)
+    except FileError as error:
         raise ManifestError(f"{name} can't be read: {error}") from None
     yield from _documents(text, name)
 
 
-class _Loader(SafeLoader):
-    """PyYAML's safe loader, faster: manifests repeat their scalars, and few of them have tags.
+def _standard_input() -> bytes:
+    try:
+        return within(sys.stdin.buffer.read(_LARGEST + 1), _LARGEST)
+    except (OSError, ValueError, AttributeError):
+        # Python has none at all where it was closed from the beginning.
+        raise FileError("it is closed") from None
 
-    Dates stay texts, as they do where manifests become JSON.
-    """
+
+class _Loader(StrictLoader):
+    """A loader that is faster: manifests repeat their scalars, and few of them have tags."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.yaml_implicit_resolvers = _RESOLVERS
-        self._depth = 0
         self._tags: dict[tuple[type[yaml.Node], str, Any], str] = {}
         self._scalars: dict[tuple[str, str], Any] = {}
 
@@ -92,16 +91,6 @@ class _Loader(SafeLoader):
             self._tags[asked] = tag
         return tag
 
-    def descend_resolver(self, parent: yaml.Node, index: Any) -> None:  # noqa: ARG002
-        """Enter a node."""
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise RecursionError
-
-    def ascend_resolver(self) -> None:
-        """Leave a node."""
-        self._depth -= 1
-
     def plain(self, node: yaml.Node) -> Any:
         """Return the value of a node; what aliases name is written out."""
         kind, tag = type(node), node.tag
@@ -113,6 +102,8 @@ class _Loader(SafeLoader):
                 if key.tag != _TEXT or type(key) is not ScalarNode:
                     return self.construct_object(node, deep=True)
                 found[key.value] = self.plain(value)
+            if len(found) < len(node.value):
+                refuse_repeated(node.value)
             return found
         if kind is SequenceNode and tag == _SEQUENCE:
             return [self.plain(item) for item in node.value]
@@ -130,9 +121,10 @@ def _documents(text: str, name: str) -> Iterator[Given]:
         if start := _JSON.match(text):
             line = text.count("\n", 0, start.end()) + 1
             try:
-                document = json.loads(text)
+                document = json.loads(text, object_pairs_hook=_without_repetition)
             except ValueError:
-                # A mapping in YAML's flow style, or one of several documents.
+                # A mapping in YAML's flow style, one of several documents, or a key that stands
+                # twice: YAML's own reader knows the place.
                 pass
             else:
                 _bounded(document)
@@ -143,9 +135,16 @@ def _documents(text: str, name: str) -> Iterator[Given]:
         raise ManifestError(f"{name} nests too deeply") from None
 
 
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
 def _bounded(document: Any) -> None:
     level = [document]
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         level = [
             child
             for value in level
@@ -164,9 +163,8 @@ def _yaml(text: str, name: str) -> Iterator[Given]:
             node = loader.get_node()
             assert node is not None, "there is one, as was just asked"
             place = f"{name}:{node.start_mark.line + 1}"
-            sizes: dict[int, int] = {}
-            repeated = _size(node, sizes) - len(sizes) if "&" in text else 0
-            if repeated > _REPEATED:
+            repeated = repetitions(node) if "&" in text else 0
+            if repeated > REPEATED:
                 raise ManifestError(f"{place} repeats too much by aliases")
             document = loader.plain(node)
             if repeated:
@@ -179,17 +177,8 @@ def _yaml(text: str, name: str) -> Iterator[Given]:
         raise ManifestError(f"{place} is not YAML: {error.problem}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise ManifestError(f"{name} is not YAML: {error}") from None
+    except (TypeError, AttributeError, KeyError):
+        # A tag that asks for what its value is not: PyYAML lets Python's own error through.
+        raise ManifestError(f"{name} is not YAML: a value is not what its tag says") from None
     finally:
         loader.dispose()
-
-
-def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
-    """Count the nodes of a tree as if every alias was written out."""
-    known = sizes.get(id(node))
-    if known is None:
-        # A node that is a part of itself counts for nothing here; it nests too deeply.
-        sizes[id(node)] = 0
-        children = node.value if isinstance(node, MappingNode | SequenceNode) else ()
-        nodes = chain.from_iterable(children) if isinstance(node, MappingNode) else children
-        known = sizes[id(node)] = 1 + sum(_size(child, sizes) for child in nodes)
-    return known

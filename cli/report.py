@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from policy.model import Judgement, Ref, Rule, Severity, Unread, Violation, by_finding
+from policy.printing import in_json, printable
 
 SARIF_VERSION: Final = "2.1.0"
 _LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning"}
@@ -32,15 +33,16 @@ def as_text(judgements: Sequence[Judgement]) -> str:
             ]
         else:
             lines = [f"UNDETERMINED {rule.id}: {finding}{source}"]
-        blocks.append("\n".join(lines))
+        blocks.append("\n".join(map(printable, lines)))
     for finding, ids in by_finding(judgements).items():
-        blocks.append(f"NOT READ {finding}\n  needed by: {', '.join(ids)}")
+        lines = [f"NOT READ {finding}", f"  needed by: {', '.join(ids)}"]
+        blocks.append("\n".join(map(printable, lines)))
     return "\n\n".join(blocks)
 
 
 def as_json(judgements: Iterable[Judgement]) -> str:
     """Return a JSON list of the findings."""
-    return json.dumps([_entry(judgement) for judgement in judgements], indent=2)
+    return in_json(json.dumps([_entry(judgement) for judgement in judgements], indent=2))
 
 
 def _entry(judgement: Judgement) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def as_sarif(judgements: Sequence[Judgement], rules: Iterable[Rule]) -> str:
             }
         ],
     }
-    return json.dumps(log, indent=2)
+    return in_json(json.dumps(log, indent=2))
 
 
 def _result(judgement: Judgement) -> dict[str, Any]:
@@ -113,7 +115,7 @@ def _result(judgement: Judgement) -> dict[str, Any]:
         "logicalLocations": [{"fullyQualifiedName": str(finding.ref), "kind": "resource"}]
     }
     name, _, line = finding.ref.source.rpartition(":")
-    if name and line.isdigit():
+    if name and line.isascii() and line.isdigit():
         location["physicalLocation"] = {
             "artifactLocation": {"uri": quote(name)},
             "region": {"startLine": int(line)},

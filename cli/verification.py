@@ -21,6 +21,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from cryptography import x509
 
+from policy.deadline import within
+
 DEFAULT_TIMEOUT: Final = 10.0
 """Seconds for each of connecting, shaking hands and answering."""
 _READ_LIMIT: Final = 64 * 1024
@@ -104,19 +106,43 @@ def verify(target: Target) -> list[Check]:
 def _follow(target: Target, url: SplitResult, context: ssl.SSLContext) -> Iterable[Check]:
     host = url.hostname or ""
     address = target.connect or (host, url.port or 443)
-    yield _resolve(address)
+    yield _resolve(address, target.timeout)
     with _connect(address, target.timeout) as plain:
         yield Check(Link.ROUTE, True, f"{address[0]}:{address[1]} accepts connections")
         with _shake_hands(plain, host, context, target) as secure:
             yield Check(Link.CERTIFICATE, True, _describe(secure.getpeercert(binary_form=True)))
-            answer, text = _request(secure, host, url)
+            answer, text = _request(secure, host, url, target.timeout)
     yield _judge_gateway(answer, host)
     yield _judge_service(answer, text, target)
 
 
+def connect_to(text: str | None) -> tuple[str, int] | None:
+    """Return the address of `--connect`, which is HOST:PORT.
+
+    Raises:
+        TargetError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        address = urlsplit(f"//{text}")
+        host, port = address.hostname, address.port
+    except ValueError:
+        host, port = None, None
+    if not host or not port or not _is_host(host) or text.rpartition(":")[2] != str(port):
+        raise TargetError(f"--connect takes HOST:PORT, found {text!r}")
+    return host, port
+
+
 def _parse(text: str) -> SplitResult:
-    url = urlsplit(text)
-    if url.scheme != "https" or not url.hostname:
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname, url.port
+    except ValueError:
+        # A bracket that is not closed, a port that is none.
+        url, host, port = urlsplit(""), None, 0
+    plain = text.isascii() and text.isprintable() and " " not in text and "@" not in url.netloc
+    if url.scheme != "https" or not plain or not host or not _is_host(host) or port == 0:
         raise TargetError(
             f"{text!r} is not an https URL with a host; give the service's address, for example "
             "https://hello-default.apps.openshift.example.com"
@@ -124,20 +150,29 @@ def _parse(text: str) -> SplitResult:
     return url
 
 
+def _is_host(host: str) -> bool:
+    """Tell whether DNS, or a connection, can be asked for it at all."""
+    try:
+        named = host.isprintable() and " " not in host
+        return named and (":" in host or bool(host.encode("idna")))
+    except UnicodeError:
+        return False
+
+
 def _trusting_only(ca_pem: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_verify_locations(cadata=ca_pem)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:
         raise TargetError(f"the CA certificate is not a PEM certificate: {error}") from None
     return context
 
 
-def _resolve(address: tuple[str, int]) -> Check:
+def _resolve(address: tuple[str, int], timeout: float) -> Check:
     host, port = address
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = within(timeout, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except OSError as error:
         raise _BrokenError(
             Link.DNS,
@@ -215,16 +250,28 @@ def _served(host: str, target: Target) -> x509.Certificate | None:
             der = secure.getpeercert(binary_form=True)
     except OSError:
         return None
-    return x509.load_der_x509_certificate(der) if der else None
+    return _loaded(der)
+
+
+def _loaded(der: bytes | None) -> x509.Certificate | None:
+    """Return a certificate, None where there is none or it can't be read."""
+    try:
+        found = x509.load_der_x509_certificate(der) if der else None
+        if found is not None:
+            # Read only when asked for, and so refused only then.
+            _ = found.subject.rfc4514_string(), found.issuer.rfc4514_string()
+    except (ValueError, x509.InvalidVersion):
+        return None
+    return found
 
 
 def _describe(der: bytes | None) -> str:
-    return _describe_certificate(x509.load_der_x509_certificate(der) if der else None)
+    return _describe_certificate(_loaded(der))
 
 
 def _describe_certificate(certificate: x509.Certificate | None) -> str:
     if certificate is None:
-        return "no certificate"
+        return "no certificate that can be read"
     return (
         f"{certificate.subject.rfc4514_string()} by {certificate.issuer.rfc4514_string()}, "
         f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} to "
@@ -233,15 +280,19 @@ def _describe_certificate(certificate: x509.Certificate | None) -> str:
 
 
 def _request(
-    secure: ssl.SSLSocket, host: str, url: SplitResult
+    secure: ssl.SSLSocket, host: str, url: SplitResult, timeout: float
 ) -> tuple[http.client.HTTPResponse, str]:
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     connection = http.client.HTTPConnection(host)
     connection.sock = secure
-    try:
+
+    def ask() -> tuple[http.client.HTTPResponse, str]:
         connection.request("GET", path, headers={"Host": url.netloc, "Connection": "close"})
         answer = connection.getresponse()
         return answer, answer.read(_READ_LIMIT).decode("utf-8", "replace")
+
+    try:
+        return within(timeout, ask)
     except (OSError, http.client.HTTPException) as error:
         raise _BrokenError(
             Link.GATEWAY,

@@ -5,6 +5,7 @@ the resource's definition knows none, so that no sink would be installed; and it
 two port names twice, which Istio refuses. Here the sink is at `spec.sink`, and names are unique.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pulumi
@@ -12,6 +13,7 @@ import pulumi
 from components.names import EVENTING_NAMESPACE
 from components.resources import Manifest, child_options, declare, protected, ready
 from components.sidecars import workloads
+from policy.kafka_servers import Server, parse
 from settings import Settings
 
 WITH_SIDECAR: Final = (
@@ -32,27 +34,34 @@ PORTS: Final = {
 }
 """The documented ports, which are open to a server that is given without one."""
 _DEFAULT_PORT: Final = 9092
+_NOBODY: Final = "kafka-addresses.invalid"
 
 
 def bootstrap_servers(settings: Settings) -> str:
     """Return the servers as Kafka's clients take them, each with a port."""
     return ",".join(
-        server if ":" in server else f"{server}:{_DEFAULT_PORT}"
-        for server in settings.kafka_bootstrap_servers
+        written if server.port else f"{written}:{_DEFAULT_PORT}"
+        for written, server in zip(settings.kafka_bootstrap_servers, servers(settings), strict=True)
     )
+
+
+def servers(settings: Settings) -> list[Server]:
+    """Return the servers, taken apart."""
+    found = map(parse, settings.kafka_bootstrap_servers)
+    return [server for server in found if server is not None]
 
 
 def kafka(settings: Settings) -> Manifest:
     """Return the manifest of KnativeKafka with the chosen features."""
-    servers, features = bootstrap_servers(settings), settings.kafka_features
+    brokers, features = bootstrap_servers(settings), settings.kafka_features
     spec: dict[str, Any] = {name: {"enabled": name in features} for name in ("channel", "source")}
     spec["broker"] = {"enabled": "broker" in features}
     spec["sink"] = {"enabled": "sink" in features}
     if "channel" in features:
-        spec["channel"]["bootstrapServers"] = servers
+        spec["channel"]["bootstrapServers"] = brokers
     if "broker" in features:
         spec["broker"]["defaultConfig"] = {
-            "bootstrapServers": servers,
+            "bootstrapServers": brokers,
             "numPartitions": settings.kafka_partitions,
             "replicationFactor": settings.kafka_replication_factor,
         }
@@ -64,18 +73,35 @@ def kafka(settings: Settings) -> Manifest:
     }
 
 
-def service_entry(settings: Settings) -> Manifest:
-    """Return the ServiceEntry through which the mesh lets Eventing reach the brokers."""
-    servers = [server.partition(":") for server in settings.kafka_bootstrap_servers]
-    ports = {int(port): "" for _, _, port in servers if port}
-    if not all(port for _, _, port in servers):
+def service_entries(settings: Settings) -> list[Manifest]:
+    """Return the ServiceEntries through which the mesh lets Eventing reach the brokers.
+
+    Names and addresses have one each: what has addresses is reached by those alone.
+    """
+    named = [server for server in servers(settings) if isinstance(server.host, str)]
+    numbered = [server for server in servers(settings) if not isinstance(server.host, str)]
+    entries = []
+    if named:
+        hosts = [str(server.host) for server in named]
+        entries.append(_entry("kafka-cluster", {"hosts": list(dict.fromkeys(hosts))}, named))
+    if numbered:
+        addresses = [str(server.host) for server in numbered]
+        # A host must be a name; nobody asks for this one.
+        reached = {"hosts": [_NOBODY], "addresses": list(dict.fromkeys(addresses))}
+        entries.append(_entry("kafka-addresses", reached, numbered))
+    return entries
+
+
+def _entry(name: str, reached: Mapping[str, list[str]], brokers: Sequence[Server]) -> Manifest:
+    ports = {server.port: "" for server in brokers if server.port}
+    if not all(server.port for server in brokers):
         ports |= PORTS
     return {
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "ServiceEntry",
-        "metadata": {"name": "kafka-cluster", "namespace": EVENTING_NAMESPACE},
+        "metadata": {"name": name, "namespace": EVENTING_NAMESPACE},
         "spec": {
-            "hosts": list(dict.fromkeys(host for host, _, _ in servers)),
+            **reached,
             "exportTo": ["."],
             "ports": [
                 {"number": port, "name": PORTS.get(port, f"tcp-{port}"), "protocol": "TCP"}
@@ -94,10 +120,13 @@ class KnativeKafka(pulumi.ComponentResource):
         self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("serverlessmesh:kafka:KnativeKafka", name, None, opts)
-        entry = declare("kafka-cluster", service_entry(settings), child_options(self, opts))
+        entries = [
+            declare(entry["metadata"]["name"], entry, child_options(self, opts))
+            for entry in service_entries(settings)
+        ]
         manifest = ready(kafka(settings), settings.ready_timeout_seconds)
         child = pulumi.ResourceOptions.merge(
-            child_options(self, opts), pulumi.ResourceOptions(depends_on=[entry])
+            child_options(self, opts), pulumi.ResourceOptions(depends_on=entries)
         )
         declare("knative-kafka", manifest, protected(child, settings.protect))
         self.register_outputs({})

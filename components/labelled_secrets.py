@@ -3,7 +3,8 @@
 Documentation: "Improving net-istio memory usage by using secret filtering for Service Mesh".
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pulumi
@@ -31,9 +32,21 @@ class LabelledSecrets(pulumi.ComponentResource):
     ) -> None:
         super().__init__("serverlessmesh:labelled_secrets:LabelledSecrets", name, None, opts)
         child = child_options(self, opts)
-        for secret in settings.labelled_secrets:
-            logical = f"{secret.namespace}-{secret.name}"
+        # The plugin's outputs are the whole object, keys of others among them.
+        hidden = pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])
+        opts = pulumi.ResourceOptions.merge(child, hidden)
+        for logical, secret in _logical_names(settings.labelled_secrets).items():
             uid = RandomUuid(f"{logical}-uid", opts=child)
             manifest = labelled(secret, {CERTIFICATE_UID: uid.result})
-            declare_patch(logical, manifest, child)
+            declare_patch(logical, manifest, opts)
         self.register_outputs({})
+
+
+def _logical_names(secrets: Iterable[Labelled]) -> dict[str, Labelled]:
+    """Return the secrets by their logical names, which two of them could share without the `/`."""
+    short = {secret: f"{secret.namespace}-{secret.name}" for secret in secrets}
+    times = Counter(short.values())
+    return {
+        name if times[name] == 1 else f"{secret.namespace}/{secret.name}": secret
+        for secret, name in short.items()
+    }

@@ -80,6 +80,7 @@ def apps_domain(world: World) -> Any:
         if has_unknown(domains):
             return UNKNOWN
         for domain, selector in domains.items():
-            if not text(selector).strip() and not mapping(selector) and not domain.startswith("_"):
+            named = text(domain) and not domain.startswith("_")
+            if named and not text(selector).strip() and not mapping(selector):
                 return domain
     return None

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from policy.printing import printable
+
 if TYPE_CHECKING:
     from policy.world import World
 
@@ -47,7 +49,7 @@ class Ref:
         if self.namespace and not self.name:
             return f"{self.kind.name} in {self.namespace}"
         name = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"{self.kind.name} {name}".rstrip()
+        return printable(f"{self.kind.name} {name}".rstrip())
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Violation:
 
     def __str__(self) -> str:
         place = f" {self.field}" if self.field else ""
-        return f"{self.ref}{place}: found {self.found}; needed: {self.needed}"
+        return printable(f"{self.ref}{place}: found {self.found}; needed: {self.needed}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Undetermined:
 
     def __str__(self) -> str:
         place = f" {self.field}" if self.field else ""
-        return f"{self.ref}{place}: {self.why}"
+        return printable(f"{self.ref}{place}: {self.why}")
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,16 @@ from typing import Any, Final
 
 import urllib3
 
-from policy.api import Api, RefusedError, Served, base
+from policy.api import Api, RefusedError, Served, base, shaped
 from policy.kubeconfig import AT_ONCE, KubeconfigError
 from policy.model import Kind, Ref, Rule, named
 from policy.patience import Patience
-from policy.values import items, mapping, text
+from policy.values import text
 from policy.world import Given, World
 
 PAGE: Final = 500
+_PAGES: Final = 4000
+"""No cluster holds as many of one kind: a list that goes on is none."""
 _ANSWER_WITHIN: Final = 20.0
 """Seconds for one answer."""
 _WITHIN: Final = 60.0
@@ -120,13 +122,15 @@ def observe(
 
 def _versions(api: Api) -> dict[str, list[str]]:
     """Return the served versions of every group, the preferred first: not every one has all."""
-    groups = {
-        text(group["name"]): [
-            text(version["groupVersion"])
-            for version in (group["preferredVersion"], *group["versions"])
-        ]
-        for group in api.get("/apis")["groups"]
-    }
+    found = api.get("/apis")
+    with shaped("/apis"):
+        groups = {
+            text(group["name"]): [
+                text(version["groupVersion"])
+                for version in (group["preferredVersion"], *group["versions"])
+            ]
+            for group in found["groups"]
+        }
     return {"": ["v1"]} | {name: list(dict.fromkeys(found)) for name, found in groups.items()}
 
 
@@ -178,18 +182,18 @@ class _Reader:
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         query = [("limit", str(PAGE))]
-        while True:
+        for _ in range(_PAGES):
             page = self.patience.ask(partial(self.api.get, path, query))
-            if not isinstance(page.get("items"), list):
-                raise RefusedError(0, f"its answer to {path} is no list")
-            kind = text(page.get("kind")).removesuffix("List")
-            about = {"apiVersion": page.get("apiVersion"), "kind": kind}
-            for item in items(page["items"]):
-                yield {**about, **mapping(item)}
-            following = text(mapping(page.get("metadata")).get("continue"))
+            with shaped(path):
+                kind = page["kind"].removesuffix("List")
+                about = {"apiVersion": page["apiVersion"], "kind": kind}
+                found = [{**about, **item} for item in page["items"]]
+                following = page["metadata"].get("continue")
+            yield from found
             if not following:
                 return
-            query = [("limit", str(PAGE)), ("continue", following)]
+            query = [("limit", str(PAGE)), ("continue", str(following))]
+        raise RefusedError(0, f"its list {path} does not end")
 
 
 def _grant(

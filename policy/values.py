@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from policy.printing import printable
+from policy.private_keys import holds_private_key
+
 _LONGEST: Final = 100
 _PRIVATE: Final = re.compile(r"PRIVATE KEY|LS0tLS1CRUdJTi")
 """A key in PEM, or anything in PEM in base64."""
@@ -125,8 +128,9 @@ def show(value: Any) -> str:
         line = " ".join((value if isinstance(value, str) else repr(value)).split())
     except RecursionError:
         return "a value that nests too deeply to show"
-    if _PRIVATE.search(line):
+    if _PRIVATE.search(line) or holds_private_key(line):
         return "a key or certificate"
+    line = printable(line)
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 

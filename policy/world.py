@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from policy.model import UNTIL_UPDATE, Finding, Kind, Ref, Undetermined, Violation
-from policy.values import UNKNOWN, at, items, mapping, show, text
+from policy.values import UNKNOWN, Unknown, at, items, mapping, show, text
 
 if TYPE_CHECKING:
     from policy.mesh import Mesh
@@ -269,6 +269,9 @@ def _objects(
         elif not text(body.get("apiVersion")) or not text(body.get("kind")):
             malformed.append(Malformed(source, "takes an object with apiVersion and kind"))
         elif text(body.get("kind")).endswith("List") and "items" in body:
+            if not isinstance(body["items"], list | tuple | Unknown):
+                why = f"{text(body['kind'])}: items takes a list, found {show(body['items'])}"
+                malformed.append(Malformed(source, why))
             inner = (Given(_item(body, item), source, secret) for item in items(body["items"]))
             yield from _objects(inner, declared, malformed)
         elif (problem := _nameless(body.get("metadata"))) is not None:

@@ -52,8 +52,8 @@ def problems(
     """
     try:
         chain = _load(certificate)
-    except ValueError:
-        yield Problem("tls.crt", "no certificate in PEM", "a certificate, the leaf first")
+    except ValueError as error:
+        yield Problem("tls.crt", str(error), "a certificate, the leaf first")
         return
     yield from _name_problems(chain[0], wildcard)
     yield from _use_problems(chain[0])
@@ -69,13 +69,13 @@ def authority_problems(certificate: str, key: str, now: datetime) -> Iterator[Pr
 
     try:
         first = _load(certificate)[0]
-    except ValueError:
-        yield Problem("tls.crt", "no certificate in PEM", "the authority's certificate")
+    except ValueError as error:
+        yield Problem("tls.crt", str(error), "the authority's certificate")
         return
     try:
         constraints = first.extensions.get_extension_for_class(x509.BasicConstraints).value
         signs = constraints.ca
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         signs = False
     if not signs:
         yield Problem("tls.crt", "a certificate that may not sign others", "an authority's (CA)")
@@ -84,9 +84,24 @@ def authority_problems(certificate: str, key: str, now: datetime) -> Iterator[Pr
 
 
 def _load(pem: str) -> "Sequence[x509.Certificate]":
-    from cryptography import x509
+    """Return the certificates in a PEM.
 
-    return x509.load_pem_x509_certificates(pem.encode())
+    Raises:
+        ValueError: there are none, or one can't be read; the message says so, and nothing of them.
+    """
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        found = x509.load_pem_x509_certificates(pem.encode("utf-8", "replace"))
+        for each in found:
+            # Read only when asked for, and so refused only then.
+            _ = each.subject, each.issuer, each.not_valid_before_utc, each.not_valid_after_utc
+    except x509.InvalidVersion:
+        raise ValueError("a certificate of an X.509 version other than 3") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("no certificate in PEM") from None
+    return found
 
 
 def _subject(certificate: "x509.Certificate") -> str:
@@ -98,7 +113,12 @@ def _names(certificate: "x509.Certificate") -> list[str]:
 
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except (
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+        ValueError,
+    ):
         return []
     return found.value.get_values_for_type(x509.DNSName)
 
@@ -123,7 +143,12 @@ def _use_problems(certificate: "x509.Certificate") -> Iterator[Problem]:
 
     try:
         uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except (
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+        ValueError,
+    ):
         return
     serving = (
         x509.oid.ExtendedKeyUsageOID.SERVER_AUTH,
@@ -154,8 +179,8 @@ def _chain_problems(chain: "Sequence[x509.Certificate]", authority: str) -> Iter
     if authority:
         try:
             roots = _load(authority)
-        except ValueError:
-            yield Problem("ca.crt", "no certificate in PEM", "the authority's certificate")
+        except ValueError as error:
+            yield Problem("ca.crt", str(error), "the authority's certificate")
             return
         if not any(_issued(chain[-1], root) or chain[-1] == root for root in roots):
             yield Problem(
@@ -181,7 +206,7 @@ def _key_problems(certificate: "x509.Certificate", key: str) -> Iterator[Problem
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        private = load_pem_private_key(key.encode(), None)
+        private = load_pem_private_key(key.encode("utf-8", "replace"), None)
         public = certificate.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
         yield Problem("tls.key", "no readable key in PEM", "the certificate's key, not encrypted")

@@ -32,8 +32,11 @@ def main() -> None:
         pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
         log.run([sys.executable, "-m", "venv", str(VENV)])
         # Python compiles what is used when it is used; most of these packages' modules never are.
-        log.run([*pip, "--no-compile", "--require-hashes", "--requirement", str(LOCK)])
-        log.run([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+        # Nothing is built of what is fetched: what builds it would be fetched without a checksum.
+        pinned = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(LOCK)]
+        log.run([*pip, "--no-compile", *pinned])
+        own = ["--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+        log.run([*pip, *own])
         return f"{LOCK.name} in .venv"
 
     python = VENV / "bin" / "python"

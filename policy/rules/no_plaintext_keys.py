@@ -4,15 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from policy.credentials import decoded
 from policy.model import Finding, Kind, Ref, Rule, Severity, Undetermined, Violation
 from policy.names import CERTIFICATE_SECTION, CONFIG_MAP
+from policy.private_keys import holds_private_key
 from policy.values import UNKNOWN, walk
 from policy.world import StackResource, World
 
-_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
-_CODED: Final = "LS0tLS1CRUdJTi"
-"""`-----BEGIN` in base64."""
 _KEY_NAME: Final = re.compile(r"(?i)private_?key(_?pem)?(_?openssh|_?pkcs8)?$")
 
 
@@ -38,12 +35,7 @@ def _resource(resource: StackResource) -> Iterator[Finding]:
 
 def _is_key(value: Any) -> bool:
     # A value that Pulumi holds as a secret is no text here.
-    if not isinstance(value, str):
-        return False
-    if _PEM.search(value):
-        return True
-    start = value.find(_CODED)
-    return start >= 0 and bool(_PEM.search(decoded(value[start : start + 64])))
+    return isinstance(value, str) and holds_private_key(value)
 
 
 RULE = Rule(

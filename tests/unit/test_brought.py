@@ -124,6 +124,6 @@ def test_a_key_never_shows_in_an_error_or_a_representation() -> None:
 
 
 def test_a_key_in_plaintext_is_refused() -> None:
-    refuse_plaintext(["wildcardCertificate"], "Pulumi.test.yaml")
-    with pytest.raises(SettingsError, match="caKey stands in plaintext in"):
-        refuse_plaintext(["caKey"], "Pulumi.test.yaml")
+    refuse_plaintext({"serverless-mesh:wildcardCertificate": leaf()}, "Pulumi.test.yaml")
+    with pytest.raises(SettingsError, match="caKey stands in plaintext"):
+        refuse_plaintext({"serverless-mesh:caKey": "x"}, "Pulumi.test.yaml")

@@ -278,12 +278,8 @@ def test_another_machine_has_nothing_to_download(
 @pytest.mark.parametrize(
     "pinned",
     [
-        releases.PULUMI,
+        *(each for each in vars(releases).values() if isinstance(each, Release)),
         *releases.PLUGINS.values(),
-        releases.KUBERNETES,
-        releases.ETCD,
-        releases.KWOK,
-        releases.ISTIOCTL,
     ],
     ids=lambda pinned: pinned.name,
 )
