@@ -35,7 +35,8 @@ def as_text(judgements: Sequence[Judgement]) -> str:
             lines = [f"UNDETERMINED {rule.id}: {finding}{source}"]
         blocks.append("\n".join(map(printable, lines)))
     for finding, ids in by_finding(judgements).items():
-        blocks.append(f"NOT READ {printable(str(finding))}\n  needed by: {', '.join(ids)}")
+        lines = [f"NOT READ {finding}", f"  needed by: {', '.join(ids)}"]
+        blocks.append("\n".join(map(printable, lines)))
     return "\n\n".join(blocks)
 
 

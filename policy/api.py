@@ -79,13 +79,12 @@ class Api:
         """
         fields = list(query)
         try:
-            answer = within(self._answer_within, lambda: self._ask(path, fields))
+            status, after, content = within(self._answer_within, lambda: self._ask(path, fields))
         except TimeoutError as error:
             raise NotAnsweredError(f"{self._place}: {error} to answer") from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # Their own texts quote the kubeconfig, and run over lines.
             raise NotAnsweredError(f"{self._place}: {_why(error)}") from None
-        status, after, content = answer
         if len(content) > LARGEST:
             raise RefusedError(status, f"its answer to {path} is larger than {LARGEST >> 20} MiB")
         try:
@@ -95,12 +94,14 @@ class Api:
         if status >= 400:
             said = parsed.get("message") if isinstance(parsed, dict) else None
             message = printable(said)[:_LONGEST] if isinstance(said, str) else ""
-            raise RefusedError(status, message or f"status {status}", after)
+            seconds = float(after) if after.isascii() and after.isdigit() else None
+            raise RefusedError(status, message or f"status {status}", seconds)
         if not isinstance(parsed, dict):
             raise RefusedError(status, f"its answer to {path} is no JSON object")
         return parsed
 
-    def _ask(self, path: str, fields: list[tuple[str, str]]) -> tuple[int, float | None, bytes]:
+    def _ask(self, path: str, fields: list[tuple[str, str]]) -> tuple[int, str, bytes]:
+        """Return the answer's status, when to ask again (empty: it does not say), and content."""
         ends = monotonic() + self._answer_within
         answer = self._connection.pool.request(
             "GET",
@@ -116,13 +117,11 @@ class Api:
             if monotonic() > ends:
                 # Nobody waits for the rest any more.
                 answer.close()
-                raise TimeoutError
+                raise TimeoutError(f"it takes longer than {self._answer_within:g} s")
         if len(content) > LARGEST:
             answer.close()
         answer.release_conn()
-        after = answer.headers.get("Retry-After", "")
-        seconds = float(after) if after.isascii() and after.isdigit() else None
-        return answer.status, seconds, bytes(content)
+        return answer.status, answer.headers.get("Retry-After", ""), bytes(content)
 
     def find(self, path: str) -> dict[str, Any] | None:
         """Return the answer to `path`, None where there is no such object or kind.

@@ -16,11 +16,10 @@ from typing import Any, Final
 import urllib3
 
 from policy.api import Api, RefusedError, Served, base, shaped
-from policy.api import named as named_version
 from policy.kubeconfig import AT_ONCE, KubeconfigError
 from policy.model import Kind, Ref, Rule, named
 from policy.patience import Patience
-from policy.values import items, mapping, text
+from policy.values import text
 from policy.world import Given, World
 
 PAGE: Final = 500
@@ -126,15 +125,13 @@ def _versions(api: Api) -> dict[str, list[str]]:
     found = api.get("/apis")
     with shaped("/apis"):
         groups = {
-            group["name"]: list(
-                dict.fromkeys(
-                    named_version(version["groupVersion"])
-                    for version in (group["preferredVersion"], *group["versions"])
-                )
-            )
+            text(group["name"]): [
+                text(version["groupVersion"])
+                for version in (group["preferredVersion"], *group["versions"])
+            ]
             for group in found["groups"]
         }
-    return {"": ["v1"]} | groups
+    return {"": ["v1"]} | {name: list(dict.fromkeys(found)) for name, found in groups.items()}
 
 
 @dataclass(frozen=True)
@@ -187,16 +184,15 @@ class _Reader:
         query = [("limit", str(PAGE))]
         for _ in range(_PAGES):
             page = self.patience.ask(partial(self.api.get, path, query))
-            if not isinstance(page.get("items"), list):
-                raise RefusedError(0, f"its answer to {path} is no list")
-            kind = text(page.get("kind")).removesuffix("List")
-            about = {"apiVersion": page.get("apiVersion"), "kind": kind}
-            for item in items(page["items"]):
-                yield {**about, **mapping(item)}
-            following = text(mapping(page.get("metadata")).get("continue"))
+            with shaped(path):
+                kind = page["kind"].removesuffix("List")
+                about = {"apiVersion": page["apiVersion"], "kind": kind}
+                found = [{**about, **item} for item in page["items"]]
+                following = page["metadata"].get("continue")
+            yield from found
             if not following:
                 return
-            query = [("limit", str(PAGE)), ("continue", following)]
+            query = [("limit", str(PAGE)), ("continue", str(following))]
         raise RefusedError(0, f"its list {path} does not end")
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from harness import grant, make_stack, playing_operators, roles
 from policy.api import Api
 from policy.model import Ref
 from policy.names import SECRET
@@ -22,11 +22,11 @@ from policy.rules import RULES
 from policy.world import World
 from tests.policy.integration import documented
 from toolchain.cluster import Cluster
-from toolchain.paths import ROOT
+from toolchain.dev import PACK
 
 pytestmark = pytest.mark.e2e
 
-DOCUMENTS: Final = list(yaml.safe_load_all((ROOT / "deploy" / "observer.yaml").read_text("utf-8")))
+DOCUMENTS: Final = list(roles("observer"))
 ROLE, NAMED = (next(d for d in DOCUMENTS if d["kind"] == kind) for kind in ("ClusterRole", "Role"))
 RIGHTS: Final = [
     (group, resource, rule["verbs"])
@@ -247,3 +247,18 @@ def test_the_observer_can_not_list_secrets_or_write_anything(door: Door) -> None
         assert not door.may(verb, "", "secrets", CERTS.namespace, CERTS.name)
         for group, resource, _ in RIGHTS:
             assert door.may(verb, group, resource) == (verb == "list"), (verb, group, resource)
+
+
+def test_the_pack_runs_with_the_roles_of_deploy(tmp_path: Path) -> None:
+    with (
+        Cluster(tmp_path / "cluster") as cluster,
+        playing_operators(cluster),
+        cluster.client() as api,
+    ):
+        grant(api, roles("base", "observer"))
+        stack = make_stack(tmp_path / "stack", cluster.kubeconfig_for(USER))
+        # A preview before each: of what is not there yet, and of what is.
+        for _ in range(2):
+            said = stack.succeed("up", "--yes", *PACK)
+            assert "can't be" not in said
+            assert "not read" not in said

@@ -19,13 +19,6 @@ PATIENCE = 30.0
 TOKEN = "sk-7c1f0d"
 OK = b"HTTP/1.1 200 OK\r\n"
 
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask nothing again that may pass."""
-    monkeypatch.setattr("policy.observe._WITHIN", 0.0)
-
-
 Answer = Callable[[socket.socket, bytes], None]
 
 
@@ -121,7 +114,7 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
 
 def test_a_server_that_asks_to_wait_is_not_waited_for() -> None:
     busy = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\n"
-    assert refused(says({}, busy)) == "status 429"
+    assert "status 429" in refused(says({}, busy), 30)
 
 
 def test_an_answer_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +174,7 @@ def test_a_server_that_is_no_kubernetes_is_an_error(bodies: dict[str, object]) -
 
 
 @pytest.mark.parametrize(
-    "page", [{}, {"apiVersion": "v1", "kind": 7}, {"apiVersion": "v1", "kind": "", "items": 7}]
+    "page", [{}, {"apiVersion": "v1", "kind": 7}, {"apiVersion": "v1", "kind": "", "items": [7]}]
 )
 def test_a_list_that_is_none_is_not_read(page: dict[str, object]) -> None:
     answers = {"/apis": LISTS, "/api/v1": SERVED, "/api/v1/namespaces": page}
@@ -192,7 +185,19 @@ def test_a_list_that_is_none_is_not_read(page: dict[str, object]) -> None:
 
     with serving(answer) as kubeconfig:
         found = observe([kind], kubeconfig)
-    assert "is no list" in found.unread[kind]
+    assert "is not that of Kubernetes" in found.unread[kind]
+
+
+def test_kinds_that_are_none_are_not_read() -> None:
+    answers = {"/apis": LISTS, "/api/v1": {"resources": 7}}
+    kind = Kind("", "Namespace")
+
+    def answer(connection: socket.socket, request: bytes) -> None:
+        says(answers[request.split()[1].decode().partition("?")[0]])(connection, request)
+
+    with serving(answer) as kubeconfig:
+        found = observe([kind], kubeconfig)
+    assert "is not that of Kubernetes" in found.unread[kind]
 
 
 def test_a_list_that_never_ends_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -254,7 +254,7 @@ def test_names_forge_nothing(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump_all([*bodies, secrets, {"kind": EVIL}]), "utf-8")
     for form in ("text", "json", "sarif"):
         done = run("check", "-f", file, "--format", form)
-        assert done.exit_code == 2, "one of them is no object"
+        assert done.exit_code == 2, "not everything was judged"
         for line in done.output.splitlines():
             assert line.isprintable()
             assert not line.lstrip().startswith("::")

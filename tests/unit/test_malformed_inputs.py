@@ -269,6 +269,12 @@ def server() -> Iterator[tuple[str, Callable[[random.Random], None]]]:
         thread.join()
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask nobody again: what is spoiled once is spoiled the next time."""
+    monkeypatch.setattr("policy.observe._WITHIN", 0.0)
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "url"])
 @pytest.mark.parametrize("seed", DICE)
 def test_malformed_inputs(

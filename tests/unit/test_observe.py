@@ -202,7 +202,7 @@ def test_a_server_that_never_answers_for_one_kind_leaves_out_that_kind_alone(
     server.says[GATEWAYS] = [refusal(HANGS)]
     observation = observe({GATEWAY, SERVICE}, server.kubeconfig, None, Clock().patience(1))
     assert list(observation.unread) == [GATEWAY]
-    assert "timed out" in observation.unread[GATEWAY]
+    assert "it takes longer than 0.1 s to answer" in observation.unread[GATEWAY]
 
 
 def test_the_server_says_when_to_ask_again(server: ApiServer) -> None:
@@ -249,15 +249,10 @@ def test_a_list_that_always_expires_counts_as_not_read(server: ApiServer) -> Non
     assert list(observation.unread) == [GATEWAY]
 
 
-@pytest.mark.parametrize("body", [{}, {"items": None}, {"items": {}}, b"[]", b"<html>", b""])
+@pytest.mark.parametrize("body", [{}, {"items": None}, {"items": [1]}, b"[]", b"<html>", b""])
 def test_an_answer_that_is_no_list_counts_as_not_read(server: ApiServer, body: Any) -> None:
     server.says[GATEWAYS] = [(200, {}, body)]
     assert list(seen(server, GATEWAY, SERVICE).unread) == [GATEWAY]
-
-
-def test_items_of_any_shape_are_taken_as_they_are(server: ApiServer) -> None:
-    server.says[GATEWAYS] = [(200, {}, {"kind": 7, "metadata": [], "items": [None, 1, {}]})]
-    assert len(seen(server, GATEWAY).objects) == 3
 
 
 def test_a_group_whose_kinds_can_not_be_told_leaves_out_its_kinds_alone(server: ApiServer) -> None:
@@ -353,7 +348,7 @@ def gateway() -> Answer:
         },
     }
     content = {"apiVersion": "networking.istio.io/v1", "kind": "GatewayList", "items": [body]}
-    return 200, {}, content
+    return 200, {}, {**content, "metadata": {}}
 
 
 @pytest.fixture
@@ -381,7 +376,10 @@ def test_a_check_that_saw_everything_ends_with_0_or_1(check: Callable[..., Resul
 
 @pytest.mark.parametrize(
     ("rule", "status"),
-    [*((rule.id, 403) for rule in RULES), *(("strict-mtls", each) for each in (429, 500, CUT))],
+    [
+        *((rule.id, 403) for rule in RULES if not rule.of_updates),
+        *(("strict-mtls", each) for each in (429, 500, CUT)),
+    ],
 )
 def test_a_check_that_could_not_look_ends_with_2(
     server: ApiServer, check: Callable[..., Result], rule: str, status: int
@@ -422,7 +420,7 @@ def test_a_secret_that_may_not_be_read_is_no_good_one(
     server: ApiServer, check: Callable[..., Result]
 ) -> None:
     plane = {"metadata": {"name": "basic", "namespace": "istio-system"}}
-    content = {"apiVersion": "maistra.io/v2", "kind": "x", "items": [plane]}
+    content = {"apiVersion": "maistra.io/v2", "metadata": {}, "items": [plane]}
     server.says["/apis/maistra.io/v1/servicemeshcontrolplanes"] = [
         (200, {}, {**content, "kind": "ServiceMeshControlPlaneList"})
     ]

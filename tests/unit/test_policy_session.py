@@ -240,11 +240,10 @@ class Cluster:
         self.bodies: dict[str | None, tuple[dict[str, Any], ...]] = {None: bodies}
         self.unread: dict[Kind, str] = {}
         self.unseen: dict[Ref, str] = {}
-        self.secrets: dict[Ref, dict[str, Any]] = {}
-        self.named: list[Ref] = []
         self.error = error
         self.others: tuple[dict[str, Any], ...] = ()
-        """Of kinds that no rule reads."""
+        """What is read by name alone."""
+        self.found: list[Ref] = []
 
     def __call__(
         self, kinds: Iterable[Kind], kubeconfig: str | None, context: str | None
@@ -253,14 +252,12 @@ class Cluster:
         if self.error:
             raise ObserveError(self.error)
         bodies = self.bodies.get(kubeconfig, ())
-        return Observation(tuple(map(Given, bodies)), self.unread, reader=self.read)
+        return Observation(tuple(map(Given, bodies)), self.unread, reader=self.find)
 
-    def read(self, ref: Ref) -> Given | str | None:
-        self.named.append(ref)
-        if ref in self.secrets:
-            return Given(self.secrets[ref])
-        found = next((body for body in self.others if ref_of(body) == ref), None)
-        return Given(found) if found is not None else self.unseen.get(ref)
+    def find(self, ref: Ref) -> Given | str | None:
+        self.found.append(ref)
+        body = next((body for body in self.others if ref_of(body) == ref), None)
+        return self.unseen.get(ref) if body is None else Given(body)
 
 
 def session(
@@ -433,10 +430,10 @@ def test_a_secret_is_read_when_an_object_of_the_stack_names_it() -> None:
     cluster = Cluster(plane())
     run = session(cluster, rules=[CERTIFICATE])
     assert run.unreadable(resource(plane(), PLANE)) is None
-    assert cluster.named == []
+    assert CERTS not in cluster.found
     run.gate(CERTIFICATE, resource(served()))
     run.gate(CERTIFICATE, resource(gateway("another")))
-    assert cluster.named == [CERTS]
+    assert cluster.found.count(CERTS) == 1
 
 
 def test_a_secret_that_could_not_be_read_is_told_and_is_none_that_is_missing() -> None:
@@ -456,7 +453,7 @@ def test_of_a_secret_that_the_stack_declares_nothing_is_read() -> None:
     run = session(cluster, rules=[CERTIFICATE])
     own = resource(secret_of({}), "kubernetes:core/v1:Secret")
     run.judge(CERTIFICATE, [own, resource(served())])
-    assert cluster.named == []
+    assert cluster.found == []
 
 
 def patched_secret() -> Resource:
@@ -475,11 +472,11 @@ def test_a_patch_of_a_secret_that_could_not_be_read_is_no_secret() -> None:
 
 def test_a_secret_that_the_stack_patches_is_read_all_the_same() -> None:
     cluster = Cluster(plane())
-    cluster.secrets = {CERTS: secret_of({"tls.crt": "eA==", "tls.key": "eA=="})}
+    cluster.others = (secret_of({"tls.crt": "eA==", "tls.key": "eA=="}),)
     run = session(cluster, rules=[CERTIFICATE])
     patched = patched_secret()
     found = run.judge(CERTIFICATE, [patched, resource(served())])
-    assert cluster.named == [CERTS]
+    assert cluster.found == [CERTS]
     assert {each.finding.field for each in found} == {"data.tls.crt"}
     assert "nothing" not in {getattr(each.finding, "found", "") for each in found}
 
@@ -602,7 +599,7 @@ def test_what_the_stack_has_is_not_looked_for() -> None:
         run = session(cluster, gateway("mine"), CONFIG, rules=[TAKEN_OVER], retained=retained)
         assert run.gate(TAKEN_OVER, resource(gateway("mine"))) == []
         assert run.gate(TAKEN_OVER, resource(CONFIG, token(CONFIG))) == []
-    assert cluster.named == []
+    assert cluster.found == []
 
 
 def test_patches_and_namespaces_are_not_taken_over() -> None:
