@@ -20,7 +20,12 @@ from components.member_roll import MemberRoll, listed_members, members
 from components.namespaces import Namespaces
 from components.operators import Operators
 from components.prerequisites import PrerequisiteError
-from components.provider import KubernetesProvider, same_cluster
+from components.provider import (
+    KubernetesProvider,
+    MovedError,
+    check_same_cluster,
+    same_cluster,
+)
 from components.serving import KnativeServing
 from policy import state
 from settings import Settings, SettingsError, choose_apps_domain, from_config
@@ -54,7 +59,12 @@ def integrate() -> None:
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     exported = cache(lambda: state.export(stack))
     domain = choose_apps_domain(settings, found.apps_domain)
-    prerequisites.check(settings, found, lambda: listed_members(exported()))
+    try:
+        prerequisites.check(settings, found, lambda: listed_members(exported()))
+    except PrerequisiteError:
+        # What another cluster lacks is not what is wrong.
+        check_same_cluster(exported(), found.identity)
+        raise
     for announcement in prerequisites.announcements(settings, found):
         pulumi.log.warn(announcement)
     brought.check(settings, domain, found.certificate, datetime.now(UTC))
@@ -125,6 +135,7 @@ except (
     SettingsError,
     ClusterError,
     ControlPlaneError,
+    MovedError,
     PrerequisiteError,
 ) as error:
     raise pulumi.RunError(str(error)) from None

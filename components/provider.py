@@ -58,6 +58,16 @@ def moved(exported: Any, cluster_identity: str | None) -> bool:
     return cluster_identity is not None and bool(known - {None, cluster_identity})
 
 
+def check_same_cluster(exported: Any, cluster_identity: str | None) -> None:
+    """Refuse a cluster that is not the one of an exported stack.
+
+    Raises:
+        MovedError: it is another one.
+    """
+    if moved(exported, cluster_identity):
+        raise MovedError(_MOVED)
+
+
 def same_cluster(exported: Callable[[], Any], cluster_identity: str | None) -> pulumi.ResourceHook:
     """Return the hook of providers by which a stack stays on its cluster.
 
@@ -67,8 +77,7 @@ def same_cluster(exported: Callable[[], Any], cluster_identity: str | None) -> p
     """
 
     async def stay(_: pulumi.ResourceHookArgs) -> None:
-        if moved(await asyncio.to_thread(exported), cluster_identity):
-            raise MovedError(_MOVED)
+        check_same_cluster(await asyncio.to_thread(exported), cluster_identity)
 
     return pulumi.ResourceHook(STAYS, stay, pulumi.ResourceHookOptions(on_dry_run=True))
 

@@ -111,7 +111,7 @@ def test_another_cluster_is_refused_before_anything_is_touched(
     deployed.succeed("config", "set", "kubernetes:kubeconfig", str(cluster.kubeconfig))
     for command in (("preview",), ("up", "--yes", "--skip-preview")):
         said = deployed.fail(*command)
-        assert "this stack's objects are on another cluster" in said
+        assert "this stack's objects are on another cluster" in said, said
         assert "pulumi stack init" in said
     deployed.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig))
     assert members(own)
@@ -138,9 +138,11 @@ def test_the_plugins_other_settings_keep_working(
     stack.succeed("config", "set", "kubernetes:context", "local")
     stack.succeed("config", "set", "--path", "kubernetes:kubeClientSettings.qps", "77")
     stack.succeed("up", "--yes")
-    (provider,) = (r for r in stack.resources() if r["type"] == "pulumi:providers:kubernetes")
-    assert provider["inputs"]["context"] == "local"
-    assert json.loads(provider["inputs"]["kubeClientSettings"]) == {"qps": 77}
+    providers = [r for r in stack.resources() if r["type"] == "pulumi:providers:kubernetes"]
+    assert len(providers) == 2
+    for provider in providers:
+        assert provider["inputs"]["context"] == "local"
+        assert json.loads(provider["inputs"]["kubeClientSettings"]) == {"qps": 77}
     assert "client-key" not in stack.state(), "the kubeconfig is encrypted"
     stack.destroy()
 
