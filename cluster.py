@@ -183,7 +183,7 @@ class Cluster:
                 tuple(kind for kind in question.kinds if not _is_served(kind, served)),
                 tuple(strings(at(roll.result(), "spec", "members"))),
                 {
-                    namespace: _membership(item)
+                    namespace: membership(item)
                     for namespace, answer in members.items()
                     if (item := answer.result()) is not None
                 },
@@ -252,7 +252,8 @@ def _control_plane(found: dict[str, Any]) -> ControlPlane | None:
     return None
 
 
-def _membership(item: dict[str, Any]) -> Membership:
+def membership(item: Mapping[str, Any]) -> Membership:
+    """Return what a ServiceMeshMember says."""
     holders = [
         text(entry.get("manager"))
         for entry in items(at(item, "metadata", "managedFields"))

@@ -13,11 +13,10 @@ from typing import Any, Final
 import pulumi
 
 from cluster import ClusterError
-from components.ownership import Declared, TakeOverError, refusal
+from components.ownership import Declared, TakeOverError, is_adopted, refusal
 from components.readiness import explanation
 from policy.kubeconfig import AT_ONCE
 from policy.model import Ref
-from policy.names import ADOPTED
 from policy.world import ref_of
 
 NOTHING_TAKEN_OVER: Final = "nothing-taken-over"
@@ -45,7 +44,11 @@ def attach(find: Find, owned: Callable[[], Container[Ref]]) -> None:
         others = [each for each in declared if each.ref not in mine]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             found = list(pool.map(find, [each.ref for each in others]))
-        there = [(each, it) for each, it in zip(others, found, strict=True) if it is not None]
+        there = [
+            (each, it)
+            for each, it in zip(others, found, strict=True)
+            if it is not None and not is_adopted(each.ref, it)
+        ]
         return refusal(there) if there else None
 
     async def look(_: pulumi.ResourceHookArgs) -> None:
@@ -80,7 +83,7 @@ def attach(find: Find, owned: Callable[[], Container[Ref]]) -> None:
             return None
         hooks = patch if args.type_.endswith("Patch") else whole
         ref = ref_of(args.props)
-        if hooks is whole and ref.kind not in ADOPTED:
+        if hooks is whole:
             declared.append(Declared(args.type_, args.name, ref))
         return pulumi.ResourceTransformationResult(
             args.props, pulumi.ResourceOptions.merge(args.opts, hooks)

@@ -8,8 +8,9 @@ that it declares and the stack's state does not have.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from cluster import membership
 from policy.model import Ref
-from policy.names import CONTROL_PLANE, KNATIVE_NAMESPACES, SECRET
+from policy.names import ADOPTED, CONTROL_PLANE, MEMBER, SECRET
 from policy.ownership import import_command, writers
 from policy.values import at, text
 
@@ -33,6 +34,15 @@ class Declared(NamedTuple):
     ref: Ref
 
 
+def is_adopted(ref: Ref, found: Mapping[str, Any]) -> bool:
+    """Say whether an object that is there is used as it is.
+
+    A membership that the Kubernetes plugin alone has written is another stack's, which would take
+    it away again.
+    """
+    return ref.kind in ADOPTED and (ref.kind != MEMBER or membership(found).shared)
+
+
 def refusal(there: Iterable[tuple[Declared, Mapping[str, Any]]]) -> str:
     """Say of each object who wrote it and what to do; each comes with what it is now."""
     lines = [f"  - {_line(declared, found)}" for declared, found in there]
@@ -52,7 +62,7 @@ def _other_way(ref: Ref, found: Mapping[str, Any]) -> str:
     if ref.kind == CONTROL_PLANE:
         return "; to use it as it is, set serverless-mesh:existingMesh to true"
     renewed_by = text(at(found, "metadata", "annotations", _CERT_MANAGER))
-    if ref.kind == SECRET and renewed_by and ref.namespace not in KNATIVE_NAMESPACES:
+    if ref.kind == SECRET and renewed_by:
         return (
             f"; before that, delete cert-manager's Certificate {ref.namespace}/{renewed_by}, which "
             "would renew it (the secret stays), or set serverless-mesh:wildcardFrom to secret"

@@ -106,9 +106,8 @@ class Program:
 def build(programs: Sequence[Program], log: Log) -> None:
     """Build programs of one go.mod at once: what they share is compiled once, links overlap.
 
-    They are linked statically and stripped, and nothing is inlined: that spares a quarter of the
-    compiler's time, and what is built here waits more than it computes. Those that can be built are
-    there even when others can't; what was at their place before is gone.
+    They are linked statically and stripped. Those that can be built are there even when others
+    can't; what was at their place before is gone.
 
     Raises:
         StepFailedError: Go is missing, a module can't be had or does not compile.
@@ -132,8 +131,7 @@ def build(programs: Sequence[Program], log: Log) -> None:
         try:
             log.run(
                 [
-                    *("go", "build", "-trimpath", "-buildvcs=false"),
-                    *("-gcflags=all=-l", "-ldflags", ldflags),
+                    *("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags),
                     *("-overlay", str(places)),
                     *("-o", f"{finished}{os.sep}", *(program.package for program in programs)),
                 ],

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.ownership import Declared, refusal
+from components.ownership import Declared, is_adopted, refusal
 from policy.ownership import import_of, writers
 from policy.world import ref_of
 
@@ -74,6 +74,26 @@ def test_the_ways_on_of_single_kinds() -> None:
     assert "delete cert-manager's Certificate istio-system/wildcard, which would renew" in said(
         secret
     )
+
+
+def test_what_is_there_and_used_as_it_is() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    assert is_adopted(ref_of(namespace), namespace)
+    assert not is_adopted(ref_of(SERVING), SERVING)
+    member: dict[str, Any] = {
+        "apiVersion": "maistra.io/v1",
+        "kind": "ServiceMeshMember",
+        "metadata": {"name": "default", "namespace": "shop"},
+    }
+
+    def written(*names: str) -> dict[str, Any]:
+        entries = [{"manager": name, "fieldsV1": {"f:spec": {}}} for name in names]
+        return {**member, "metadata": {**member["metadata"], "managedFields": entries}}
+
+    ref = ref_of(member)
+    assert is_adopted(ref, written("kubectl-create"))
+    assert is_adopted(ref, written("pulumi-kubernetes-1a", "kubectl-create"))
+    assert not is_adopted(ref, written("pulumi-kubernetes-1a")), "another stack's"
 
 
 def test_the_command_can_be_told_by_a_urn() -> None:
