@@ -6,7 +6,7 @@ the components never ask the cluster.
 
 import base64
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -16,6 +16,7 @@ import urllib3
 from policy.api import Api, RefusedError, shaped
 from policy.kubeconfig import AT_ONCE, KubeconfigError
 from policy.model import Ref
+from policy.patience import Patience
 from policy.values import at, items, mapping, strings, text
 
 MEMBER_OF: Final = "maistra.io/member-of"
@@ -35,6 +36,8 @@ _INGRESS: Final = ("config.openshift.io/v1", "Ingress", "", "cluster")
 _ALWAYS_THERE: Final = "kube-system"
 """A namespace that lives as long as its cluster: its uid tells clusters apart."""
 _ANSWER_WITHIN: Final = 30.0
+"""Seconds."""
+_BUSY_WITHIN: Final = 15.0
 """Seconds."""
 
 
@@ -130,6 +133,18 @@ class Question:
     operators_namespace: str | None = None
 
 
+class _PatientApi(Api):
+    """Asks again where the answer is that the server is busy.
+
+    Of a kind that an operator has just brought, it says so for a moment. A server that does not
+    answer is not asked again.
+    """
+
+    def get(self, path: str, query: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
+        fields, ask = list(query), super().get
+        return Patience(_BUSY_WITHIN, unanswered=False).ask(lambda: ask(path, fields))
+
+
 class Cluster:
     """The cluster that the stack's Kubernetes provider writes to."""
 
@@ -144,7 +159,7 @@ class Cluster:
             ClusterError: the kubeconfig can't be used.
         """
         with _reported():
-            return cls(Api.of(kubeconfig, context, _ANSWER_WITHIN))
+            return cls(_PatientApi.of(kubeconfig, context, _ANSWER_WITHIN))
 
     def observe(self, question: Question) -> Observed:
         """Read what the question asks for, all of it side by side.

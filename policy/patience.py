@@ -24,15 +24,18 @@ class Patience:
         seconds: float,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
+        unanswered: bool = True,
     ) -> None:
+        """Begin it; without `unanswered`, a server that does not answer is not asked again."""
         self._seconds = seconds
         self._clock = clock
         self._wait = wait
+        self._unanswered = unanswered
         self._end = clock() + seconds
 
     def anew(self) -> "Patience":
         """Return one that lasts as long from now on."""
-        return Patience(self._seconds, self._clock, self._wait)
+        return Patience(self._seconds, self._clock, self._wait, self._unanswered)
 
     def ask(self, question: Callable[[], Answer], passing: Collection[int] = PASSING) -> Answer:
         """Return the answer; errors of the `passing` status, or of the connection, ask again.
@@ -51,7 +54,7 @@ class Patience:
                     raise
                 self._wait(asked or pause)
             except urllib3.exceptions.HTTPError:
-                if not self._lasts(pause):
+                if not self._unanswered or not self._lasts(pause):
                     raise
                 self._wait(pause)
             pause = min(2 * pause, _LONGEST)

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kubernetes import client
 
-from harness import PulumiStack, make_stack, playing_operators
+from harness import CERTIFICATES, PulumiStack, make_stack, played_cert_manager, playing_operators
 from tests.policy.cases import certificate, private_key, private_pem
 from toolchain.cluster import Cluster
 
@@ -118,7 +118,8 @@ def test_a_key_in_plaintext_is_refused(stack: PulumiStack) -> None:
     with file.open("a") as settings:
         settings.write(f"  serverless-mesh:wildcardKey: {json.dumps(private_pem(KEY))}\n")
     output = stack.fail("preview")
-    assert "serverless-mesh:wildcardKey stands in plaintext in Pulumi.test.yaml" in output
+    assert "Pulumi.test.yaml: private keys in plaintext" in output
+    assert "serverless-mesh:wildcardKey stands in plaintext and is a private key" in output
     assert "--secret" in output
     assert "PRIVATE KEY" not in output
 
@@ -151,32 +152,6 @@ def test_an_existing_secret_is_used_and_left_alone(stack: PulumiStack, own: Clus
         assert core.read_namespaced_secret("brought", "own-mesh").data == before.data == after.data
 
 
-CERTIFICATES: Any = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "certificates.cert-manager.io"},
-    "spec": {
-        "group": "cert-manager.io",
-        "scope": "Namespaced",
-        "names": {"kind": "Certificate", "plural": "certificates"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": True,
-                    }
-                },
-            }
-        ],
-    },
-}
-"""A definition of this test's own: cert-manager's real one is not among the modules."""
-
-
 def test_cert_manager_is_asked(stack: PulumiStack, own: Cluster) -> None:
     stack.configure(wildcardFrom="cert-manager", issuerName="corporate")
     said = stack.fail("up", "--yes", "--skip-preview")
@@ -202,22 +177,6 @@ def test_cert_manager_is_asked(stack: PulumiStack, own: Cluster) -> None:
     assert spec["secretName"] == "wildcard-certs"
     assert spec["dnsNames"] == [DOMAIN]
     assert spec["secretTemplate"]["labels"]["networking.internal.knative.dev/certificate-uid"]
-
-
-def played_cert_manager(objects: client.CustomObjectsApi, running: Any) -> dict[str, Any]:
-    """Make the certificate Ready as soon as it is there."""
-    place = ("cert-manager.io", "v1", "istio-system", "certificates", "wildcard-certs")
-    while running.poll() is None:
-        try:
-            found: Any = objects.get_namespaced_custom_object(*place)
-        except client.ApiException as error:
-            if error.status != 404:
-                raise
-            continue
-        ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
-        objects.patch_namespaced_custom_object(*place, ready)
-        return dict(found)
-    raise AssertionError(running.communicate()[0])
 
 
 def test_early_renewal_replaces_the_certificate_in_place(stack: PulumiStack, own: Cluster) -> None:

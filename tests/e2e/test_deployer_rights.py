@@ -10,7 +10,15 @@ import yaml
 from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
 
-from harness import PulumiStack, grant, make_stack, playing_operators, roles
+from harness import (
+    CERTIFICATES,
+    PulumiStack,
+    grant,
+    make_stack,
+    played_cert_manager,
+    playing_operators,
+    roles,
+)
 from toolchain.cluster import Cluster
 
 pytestmark = pytest.mark.e2e
@@ -156,7 +164,8 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
             "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
         }
         rbac.create_namespaced_role_binding("istio-system", bound)
-        grant(api, roles("existing-mesh"))
+        grant(api, roles("existing-mesh", "certificates"))
+        client.ApiextensionsV1Api(api).create_custom_resource_definition(CERTIFICATES)
         plane: Any = {
             "apiVersion": "maistra.io/v2",
             "kind": "ServiceMeshControlPlane",
@@ -169,9 +178,15 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
         mine.configure(
             existingMesh=True,
             allowMeshChanges=["mtls", "drain", "gatewayLabels", "excludedPorts"],
+            wildcardFrom="cert-manager",
+            issuerName="corporate",
         )
+        running = mine.start("up", "--yes", "--skip-preview")
+        played_cert_manager(client.CustomObjectsApi(api), running)
+        output, _ = running.communicate()
+        assert running.returncode == 0, output
         live(mine, kubeconfig, api)
-        unused(tmp_path / "audit.log", lines("existing-mesh"))
+        unused(tmp_path / "audit.log", lines("existing-mesh", "certificates"))
 
 
 def unused(log: Path, wanted: Iterable[Line]) -> None:

@@ -11,7 +11,13 @@ from kubernetes import client, watch
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
 
-from harness import PulumiStack, make_stack, playing_operators
+from harness import (
+    CERTIFICATES,
+    PulumiStack,
+    make_stack,
+    played_cert_manager,
+    playing_operators,
+)
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 from toolchain.operators.status import MEMBER_OF
@@ -291,7 +297,7 @@ def test_memberships_of_others_are_adopted_and_stay(stack: PulumiStack, others: 
     assert others.get(member("knative-eventing")) is None
 
 
-def test_the_certificate_changes_hands(stack: PulumiStack, others: Others) -> None:
+def test_the_certificate_changes_hands(own: Cluster, stack: PulumiStack, others: Others) -> None:
     stack.up()
     before = others.record([SECRET])
     # Given away, to whoever renews it.
@@ -309,12 +315,21 @@ def test_the_certificate_changes_hands(stack: PulumiStack, others: Others) -> No
     (after,) = others.record([SECRET])
     assert after["metadata"]["uid"] == before[0]["metadata"]["uid"]
     # To cert-manager, which writes the same secret.
-    stack.configure(wildcardFrom="cert-manager", issuerName="issuer", readyTimeoutSeconds=2)
-    stack.fail("up", "--yes", "--skip-preview")
+    with own.client() as api:
+        client.ApiextensionsV1Api(api).create_custom_resource_definition(CERTIFICATES)
+        stack.configure(wildcardFrom="cert-manager", issuerName="issuer")
+        running = stack.start("up", "--yes", "--skip-preview")
+        played_cert_manager(client.CustomObjectsApi(api), running)
+        output, _ = running.communicate()
+    assert running.returncode == 0, output
+    assert others.record([SECRET]) == [after]
+    # Away from it: the secret is its own now, and so is the Certificate that renews it.
+    stack.succeed("config", "rm", "issuerName")
+    stack.configure(wildcardFrom="authority")
+    assert "Secret istio-system/wildcard-certs already exists" in stack.fail("preview")
     assert others.record([SECRET]) == [after]
     # Another name: the one that other gateways may serve stays.
-    stack.succeed("config", "rm", "issuerName")
-    stack.configure(wildcardFrom="authority", wildcardSecret="other-certs", readyTimeoutSeconds=60)
+    stack.configure(wildcardSecret="other-certs")
     stack.up()
     assert others.record([SECRET]) == [after]
 
