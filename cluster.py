@@ -16,8 +16,9 @@ import urllib3
 from policy.api import Api, RefusedError, shaped
 from policy.kubeconfig import AT_ONCE, KubeconfigError
 from policy.model import Ref
+from policy.ownership import managers
 from policy.patience import Patience
-from policy.values import at, items, mapping, strings, text
+from policy.values import at, mapping, strings, text
 
 MEMBER_OF: Final = "maistra.io/member-of"
 """Label that the Service Mesh operator gives a member's namespace: the namespace of its mesh."""
@@ -269,11 +270,7 @@ def _control_plane(found: dict[str, Any]) -> ControlPlane | None:
 
 def membership(item: Mapping[str, Any]) -> Membership:
     """Return what a ServiceMeshMember says."""
-    holders = [
-        text(entry.get("manager"))
-        for entry in items(at(item, "metadata", "managedFields"))
-        if not entry.get("subresource") and "f:spec" in mapping(entry.get("fieldsV1"))
-    ]
+    holders = list(managers(item, "spec"))
     others = [name for name in holders if not name.startswith(_PLUGIN)]
     reference = mapping(at(item, "spec", "controlPlaneRef"))
     return Membership(

@@ -7,7 +7,6 @@ are what people wait for in a review and in a pipeline that runs again.
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,10 +20,10 @@ from rich.table import Table
 
 from bench.costs import Cost, measured
 from bench.errors import BenchError
-from toolchain import processes
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 from toolchain.environment import pulumi_environment
+from toolchain.operators.running import running_operators
 from toolchain.paths import BIN, ROOT
 
 RUNS: Final = 5
@@ -148,21 +147,14 @@ def _deployed(
     folder: Path, program: Path, settings: Mapping[str, str] | None = None
 ) -> Iterator[_Project]:
     """Bring a program up on an API server of its own."""
-    with Cluster(folder / "cluster") as cluster:
-        operators = processes.start(
-            [sys.executable, "-m", "toolchain.operators", "--kubeconfig", cluster.kubeconfig],
-            folder / "operators.log",
-            cwd=ROOT,
-        )
-        try:
-            project = _Project(folder / "project", program)
-            project.configure(
-                {"kubernetes:kubeconfig": str(cluster.kubeconfig), **(settings or {})}
-            )
-            project.pulumi("up", "--yes", "--skip-preview")
-            yield project
-        finally:
-            processes.stop(operators)
+    with (
+        Cluster(folder / "cluster") as cluster,
+        running_operators(cluster.kubeconfig, folder / "operators.log"),
+    ):
+        project = _Project(folder / "project", program)
+        project.configure({"kubernetes:kubeconfig": str(cluster.kubeconfig), **(settings or {})})
+        project.pulumi("up", "--yes", "--skip-preview")
+        yield project
 
 
 def _empty(folder: Path) -> Path:

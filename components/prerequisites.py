@@ -127,18 +127,17 @@ def _installed(found: Observed) -> list[str]:
 
 
 def _going(settings: Settings, found: Observed) -> list[str]:
-    wanted = dict.fromkeys(namespaces(settings))
-    going = [name for name in wanted if name in found.namespaces and _is_going(found, name)]
+    going = [
+        name
+        for name in dict.fromkeys(namespaces(settings))
+        if name in found.namespaces and found.namespaces[name].terminating
+    ]
     if not going:
         return []
     return [
         f"the namespace {', '.join(going)} is being deleted; wait until it is gone (an object in "
         "it may hold it by a finalizer), then run the update again"
     ]
-
-
-def _is_going(found: Observed, namespace: str) -> bool:
-    return found.namespaces[namespace].terminating
 
 
 def _elsewhere(settings: Settings, found: Observed) -> list[str]:
@@ -152,7 +151,7 @@ def _elsewhere(settings: Settings, found: Observed) -> list[str]:
         if mesh not in (None, settings.mesh_namespace) and project != SERVING_NAMESPACE:
             problems.append(
                 f"the namespace {project} is in the mesh of {mesh} by {by}, and a namespace is in "
-                f"one mesh only. Have it leave that one, or leave it out of "
+                "one mesh only. Have it leave that one, or leave it out of "
                 "serverless-mesh:projects"
             )
         elif joined is not None and joined.control_plane != settings.control_plane_name:

@@ -1,20 +1,23 @@
 """Whose an object is, and how a stack comes by one that others made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policy.model import Ref
 from policy.values import at, items, text
 
 
+def managers(body: Mapping[str, Any], *path: str) -> Iterator[str]:
+    """Return the field manager of each entry that holds `path`, those of the status left out."""
+    for entry in items(at(body, "metadata", "managedFields")):
+        held = at(entry, "fieldsV1", *(f"f:{key}" for key in path))
+        if not at(entry, "subresource") and (held is not None or not path):
+            yield text(at(entry, "manager"))
+
+
 def writers(body: Mapping[str, Any]) -> list[str]:
-    """Return the field managers of an object, those of its status left out."""
-    names = (
-        text(at(entry, "manager"))
-        for entry in items(at(body, "metadata", "managedFields"))
-        if not at(entry, "subresource")
-    )
-    return list(dict.fromkeys(filter(None, names)))
+    """Return the names of an object's field managers, each once."""
+    return list(dict.fromkeys(filter(None, managers(body))))
 
 
 def import_command(token: str, logical_name: str, ref: Ref) -> str:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final, NamedTuple
@@ -95,17 +96,16 @@ class Cluster:
 
     def world(
         self,
-        previous: Iterable[state.Owned],
+        owned: frozenset[Ref],
         gone: Iterable[state.Owned],
         stack: tuple[StackResource, ...] = (),
     ) -> World:
         """Return the cluster as it will be, without those of the `gone` that are not declared.
 
-        `previous` is what the stack's state has.
+        `owned` is what the stack's state has.
         """
         # A part of an object that could not be read must not pass for the whole.
         patched = [(ref_of(given.body), given) for given in self.patches.values()]
-        owned = frozenset(each.ref for each in previous)
         deleted = [Given(each.properties, each.urn) for each in gone]
 
         def overlaid(seen: Observation) -> World:
@@ -148,6 +148,15 @@ class Session:
         self._inputs: dict[str, Mapping[str, Any]] = {}
         self._final: dict[str, list[Judgement]] | None = None
         self._lock = RLock()
+
+    @cached_property
+    def _owned(self) -> frozenset[Ref]:
+        return frozenset(each.ref for each in self._previous())
+
+    @cached_property
+    def _gone(self) -> list[state.Owned]:
+        """What the engine deletes when it is not declared any more."""
+        return [each for each in self._previous() if not each.retained]
 
     def unreadable(self, resource: Resource) -> str | None:
         """Say what of a Kubernetes object's cluster can't be read, and which rules need it.
@@ -233,13 +242,12 @@ class Session:
                 declared = self._inputs.get(resource.urn, resource.properties)
                 cluster.add(resource._replace(properties=declared))
                 clusters[id(cluster)] = cluster
-        previous = self._previous()
-        gone = [each for each in previous if not each.retained]
+        gone = self._gone
         if not clusters:
             # All of it goes; where it was, only the state knows.
             found = [self._cluster(each.provider) for each in gone]
             clusters = {id(cluster): cluster for cluster in found}
-        worlds = [cluster.world(previous, gone) for cluster in clusters.values()]
+        worlds = [cluster.world(self._owned, gone) for cluster in clusters.values()]
         worlds.append(World.of(stack=tuple(others)))
         said: dict[str, list[Judgement]] = {rule.id: [] for rule in self._rules}
         for world in worlds:
@@ -259,15 +267,14 @@ class Session:
         else:
             cluster = self._cluster(resource.provider)
             ref = cluster.add(resource)
-            previous = self._previous()
-            if ref is not None and not resource.patches and ref not in {p.ref for p in previous}:
+            owned, gone = self._owned, self._gone
+            if ref is not None and not resource.patches and ref not in owned:
                 cluster.look(ref)
-            gone = [each for each in previous if not each.retained]
             replaced = [each for each in gone if each.urn == resource.urn and each.ref != ref]
-            now = cluster.world(previous, replaced, alone)
+            now = cluster.world(owned, replaced, alone)
             # What is in a namespace that is not declared yet stays, as that does.
             yet = [each for each in gone if each.ref.kind != NAMESPACE]
-            later = cluster.world(previous, yet, alone) if yet else now
+            later = cluster.world(owned, yet, alone) if yet else now
         self._gates = {resource.urn: (resource, ref, now, later)}
         return ref, now, later
 

@@ -19,6 +19,7 @@ from typing import Final, Self
 from toolchain import processes
 from toolchain.errors import LocalEnvironmentError
 from toolchain.mesh.programs import FOLDER
+from toolchain.operators.running import running_operators
 from toolchain.paths import CLUSTER, LOGS, ROOT
 
 LIFETIME: Final = 24 * 3600.0
@@ -117,16 +118,9 @@ def serve(*, mesh: bool) -> None:
             with LocalMesh(cluster) as local, _recorded(cluster.url, local.services.router.port):
                 local.run(told, LIFETIME)
         else:
-            operators = processes.start(
-                [sys.executable, "-m", "toolchain.operators", "--kubeconfig", cluster.kubeconfig],
-                LOGS / "operators.log",
-                cwd=ROOT,
-            )
-            try:
-                with _recorded(cluster.url):
-                    told.wait(LIFETIME)
-            finally:
-                processes.stop(operators)
+            operators = running_operators(cluster.kubeconfig, LOGS / "operators.log")
+            with operators, _recorded(cluster.url):
+                told.wait(LIFETIME)
 
 
 @contextmanager

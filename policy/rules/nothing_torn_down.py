@@ -1,12 +1,13 @@
 """What others need is not deleted by an update."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from policy.credentials import credentials
 from policy.model import Finding, Ref, Rule, Severity
 from policy.names import (
     ASSUMPTIONS,
     CONTROL_PLANE,
+    DEFAULT_MESH_NAMESPACE,
     DOMAIN_MAPPING,
     GATEWAY,
     ISTIO,
@@ -17,7 +18,6 @@ from policy.names import (
     SECRET,
     SERVING,
 )
-from policy.values import at, items
 from policy.world import Given, Object, World
 
 _SHOWN = 3
@@ -31,8 +31,8 @@ def check(world: World) -> Iterator[Finding]:
         elif item.ref.kind in (CONTROL_PLANE, MEMBER_ROLL, ISTIO):
             yield from _mesh(world, item)
         elif item.ref.kind == SERVING:
-            services = _others(world, [each.ref for each in _running(world, KNATIVE_SERVICE)])
-            yield from _needed(item, "Knative Services", services)
+            services = [ref for ref in world.running if ref.kind == KNATIVE_SERVICE]
+            yield from _needed(item, "Knative Services", _others(world, services))
         elif item.ref.kind == SECRET:
             yield from _needed(item, "those who serve it", _servers(world, item))
 
@@ -53,7 +53,7 @@ def _mesh(world: World, item: Object) -> Iterator[Finding]:
     now = World.of(observed=[Given(each.body) for each in world.running.values()])
     name = item.get("spec", "namespace") if item.ref.kind == ISTIO else item.ref.namespace
     for mesh in now.meshes:
-        if mesh.namespace == (name or "istio-system"):
+        if mesh.namespace == (name or DEFAULT_MESH_NAMESPACE):
             members = [Ref(NAMESPACE, "", member) for member in sorted(mesh.explicit)]
             yield from _needed(item, "members", members)
 
@@ -66,21 +66,14 @@ def _servers(world: World, item: Object) -> list[Ref]:
     found = [
         gateway.ref
         for gateway in world.objects(GATEWAY)
-        if item.ref.namespace in gateways and item.ref.name in _credentials(gateway)
+        if item.ref.namespace in gateways
+        and any(name == item.ref.name for _, name in credentials(gateway))
     ]
     return found + [
         mapping.ref
         for mapping in world.objects(DOMAIN_MAPPING, item.ref.namespace)
         if mapping.get("spec", "tls", "secretName") == item.ref.name
     ]
-
-
-def _credentials(gateway: Object) -> list[Any]:
-    return [at(server, "tls", "credentialName") for server in items(gateway.get("spec", "servers"))]
-
-
-def _running(world: World, kind: Any) -> list[Object]:
-    return [each for each in world.running.values() if each.ref.kind == kind]
 
 
 def _others(world: World, refs: Sequence[Ref]) -> list[Ref]:

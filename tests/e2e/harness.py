@@ -4,8 +4,8 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import IO, Any, Protocol
 import yaml
 from kubernetes import client, utils
 
-from toolchain import processes
 from toolchain.cluster import Cluster
 from toolchain.environment import pulumi_environment
+from toolchain.operators.running import running_operators
 from toolchain.paths import BIN, ROOT
 
 PROGRAM_FILES = ("Pulumi.yaml", "__main__.py", "settings.py", "cluster.py", "components", "policy")
@@ -187,16 +187,17 @@ class StackFactory(Protocol):
 @contextmanager
 def playing_operators(cluster: Cluster) -> Iterator[None]:
     """Run the operators' stand-in, which sets the Ready conditions that a stack waits for."""
-    process = processes.start(
-        [sys.executable, "-m", "toolchain.operators", "--kubeconfig", cluster.kubeconfig],
-        cluster.folder / "log" / "operators.log",
-        cwd=ROOT,
-    )
-    try:
+    log = cluster.folder / "log" / "operators.log"
+    with running_operators(cluster.kubeconfig, log) as process:
         yield
         assert process.poll() is None, "the operators' stand-in ended by itself"
-    finally:
-        processes.stop(process)
+
+
+def until(condition: Callable[[], bool], within: float) -> None:
+    """Ask again until it is so, for what can't be watched; `within` is in seconds."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not so after {within} s"
 
 
 def make_stack(

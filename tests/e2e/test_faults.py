@@ -8,8 +8,7 @@ import os
 import re
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import pytest
 from kubernetes import client, dynamic
 from kubernetes.client import ApiException
 
-from harness import PulumiStack, Run, grant, make_stack, playing_operators, roles
+from harness import PulumiStack, Run, grant, make_stack, playing_operators, roles, until
 from toolchain.cluster import Cluster
 from toolchain.operators.orders import CONFIG_MAP, NAMESPACE
 
@@ -191,13 +190,6 @@ class Update:
         return run.output
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Ask again until it is so; for what can't be watched."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"not so after {PATIENCE} s"
-
-
 @dataclass(frozen=True)
 class Trial:
     """A stack of this project's program, and the cluster that it works on."""
@@ -339,12 +331,12 @@ def refused(live: Live) -> Iterator[None]:
     live.create(POLICY, spec={"matchConstraints": constraints, "validations": [validation]})
     live.create(BINDING, spec={"policyName": POLICY.name, "validationActions": ["Deny"]})
     try:
-        until(lambda: not live.accepts(CONTROL_PLANE, spec={}))
+        until(lambda: not live.accepts(CONTROL_PLANE, spec={}), PATIENCE)
         yield
     finally:
         live.delete(BINDING)
         live.delete(POLICY)
-        until(lambda: live.accepts(CONTROL_PLANE, spec={}))
+        until(lambda: live.accepts(CONTROL_PLANE, spec={}), PATIENCE)
 
 
 def test_a_refusal_at_admission(trial: Trial) -> None:
@@ -429,7 +421,7 @@ def test_no_right_to_one_kind(trial: Trial) -> None:
     rule["verbs"] = ["get"]
     with trial.cluster.client() as api:
         grant(api, documents)
-    until(lambda: may("get"))
+    until(lambda: may("get"), PATIENCE)
     kubeconfig = trial.cluster.kubeconfig_for(user)
     trial.stack.succeed("config", "set", "kubernetes:kubeconfig", str(kubeconfig))
     said = trial.fail()
@@ -442,7 +434,7 @@ def test_no_right_to_one_kind(trial: Trial) -> None:
     place = Place(RBAC, "Role", "knative-eventing", role["metadata"]["name"])
     trial.live.delete(place)
     trial.live.create(place, rules=role["rules"])
-    until(lambda: may("patch"))
+    until(lambda: may("patch"), PATIENCE)
     trial.stack.up()
     trial.assert_whole()
     assert trial.live.uid(SERVING) == serving

@@ -1,8 +1,7 @@
 """`deploy/observer.yaml` is what judging a live cluster takes: all of it, and nothing more."""
 
 import copy
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +12,7 @@ from kubernetes.dynamic import DynamicClient
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from harness import grant, make_stack, playing_operators, roles
+from harness import grant, make_stack, playing_operators, roles, until
 from policy.api import Api
 from policy.model import Ref
 from policy.names import SECRET
@@ -70,13 +69,6 @@ def is_served(cluster: Cluster, group: str, kind: str) -> bool:
     api = Api.of(str(cluster.kubeconfig), None, NOTICED_WITHIN)
     listed = {each["name"] for each in api.get("/apis")["groups"]}
     return group in listed and kind in api.kinds(f"{group}/v1")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Ask again until it is so; for what can't be watched."""
-    deadline = time.monotonic() + NOTICED_WITHIN
-    while not condition():
-        assert time.monotonic() < deadline, f"not so after {NOTICED_WITHIN} s"
 
 
 @dataclass(frozen=True)
@@ -143,8 +135,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             client.CoreV1Api(api).create_namespace(namespace)
         for body in (*documented(), *DOCUMENTS):
             found.create(body)
-        until(lambda: all(is_served(cluster, *each) for each in NOT_LOCAL))
-        until(lambda: not found.look().unread)
+        until(lambda: all(is_served(cluster, *each) for each in NOT_LOCAL), NOTICED_WITHIN)
+        until(lambda: not found.look().unread, NOTICED_WITHIN)
         yield found
 
 
@@ -178,11 +170,11 @@ def test_each_right_is_needed(door: Door, group: str, resource: str, verbs: list
     less["rules"] = [rule for rule in less["rules"] if rule["resources"]]
     door.replace(less)
     try:
-        until(lambda: not door.may(verbs[0], group, resource))
+        until(lambda: not door.may(verbs[0], group, resource), NOTICED_WITHIN)
         seen = door.look()
     finally:
         door.replace(ROLE)
-        until(lambda: door.may(verbs[0], group, resource))
+        until(lambda: door.may(verbs[0], group, resource), NOTICED_WITHIN)
     assert verbs == ["list"]
     (why,) = seen.unread.values()
     assert why.endswith(f'grant apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["list"]')
@@ -192,11 +184,11 @@ def test_the_right_to_the_named_secret_is_needed(door: Door) -> None:
     place = ("istio-system", CERTS.name)
     door.replace({**NAMED, "rules": []})
     try:
-        until(lambda: not door.may("get", "", "secrets", *place))
+        until(lambda: not door.may("get", "", "secrets", *place), NOTICED_WITHIN)
         done = door.check()
     finally:
         door.replace(NAMED)
-        until(lambda: door.may("get", "", "secrets", *place))
+        until(lambda: door.may("get", "", "secrets", *place), NOTICED_WITHIN)
     assert done.exit_code == 2
     assert f"NOT READ {CERTS}: can't be read" in done.stdout
     assert (

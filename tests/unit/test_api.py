@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
@@ -65,6 +65,16 @@ def says(body: object, head: bytes = OK) -> Answer:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     length = f"Content-Length: {len(content)}\r\n\r\n".encode()
     return lambda connection, _: connection.sendall(head + length + content)
+
+
+def by_path(bodies: Mapping[str, object]) -> Answer:
+    """Say what there is for the path that is asked for, else nothing."""
+
+    def answer(connection: socket.socket, request: bytes) -> None:
+        path = request.split()[1].decode().partition("?")[0]
+        says(bodies.get(path, {}))(connection, request)
+
+    return answer
 
 
 def ends(content: bytes) -> Answer:
@@ -162,12 +172,8 @@ SERVED = {"resources": [{"kind": "Namespace", "name": "namespaces", "namespaced"
     ],
 )
 def test_a_server_that_is_no_kubernetes_is_an_error(bodies: dict[str, object]) -> None:
-    def answer(connection: socket.socket, request: bytes) -> None:
-        path = request.split()[1].decode().partition("?")[0]
-        says(bodies.get(path, {}))(connection, request)
-
     with (
-        serving(answer) as kubeconfig,
+        serving(by_path(bodies)) as kubeconfig,
         pytest.raises(ObserveError, match="is not that of Kubernetes"),
     ):
         observe([Kind("", "Namespace")], kubeconfig)
@@ -179,11 +185,7 @@ def test_a_server_that_is_no_kubernetes_is_an_error(bodies: dict[str, object]) -
 def test_a_list_that_is_none_is_not_read(page: dict[str, object]) -> None:
     answers = {"/apis": LISTS, "/api/v1": SERVED, "/api/v1/namespaces": page}
     kind = Kind("", "Namespace")
-
-    def answer(connection: socket.socket, request: bytes) -> None:
-        says(answers[request.split()[1].decode().partition("?")[0]])(connection, request)
-
-    with serving(answer) as kubeconfig:
+    with serving(by_path(answers)) as kubeconfig:
         found = observe([kind], kubeconfig)
     assert "is not that of Kubernetes" in found.unread[kind]
 
@@ -191,11 +193,7 @@ def test_a_list_that_is_none_is_not_read(page: dict[str, object]) -> None:
 def test_kinds_that_are_none_are_not_read() -> None:
     answers = {"/apis": LISTS, "/api/v1": {"resources": 7}}
     kind = Kind("", "Namespace")
-
-    def answer(connection: socket.socket, request: bytes) -> None:
-        says(answers[request.split()[1].decode().partition("?")[0]])(connection, request)
-
-    with serving(answer) as kubeconfig:
+    with serving(by_path(answers)) as kubeconfig:
         found = observe([kind], kubeconfig)
     assert "is not that of Kubernetes" in found.unread[kind]
 
@@ -205,10 +203,6 @@ def test_a_list_that_never_ends_is_not_read(monkeypatch: pytest.MonkeyPatch) -> 
     page = {"apiVersion": "v1", "kind": "NamespaceList", "items": [], "metadata": {"continue": "x"}}
     answers = {"/apis": LISTS, "/api/v1": SERVED, "/api/v1/namespaces": page}
     kind = Kind("", "Namespace")
-
-    def answer(connection: socket.socket, request: bytes) -> None:
-        says(answers[request.split()[1].decode().partition("?")[0]])(connection, request)
-
-    with serving(answer) as kubeconfig:
+    with serving(by_path(answers)) as kubeconfig:
         found = observe([kind], kubeconfig)
     assert "does not end" in found.unread[kind]

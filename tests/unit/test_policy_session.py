@@ -737,6 +737,17 @@ def said(policy_: Any, arguments: Any) -> list[str]:
     return found
 
 
+def asked(mode: Observe | None) -> SimpleNamespace:
+    """Return what the SDK hands to a policy for a Gateway, with `observe` set."""
+    return SimpleNamespace(
+        urn="urn:one",
+        resource_type=TYPE,
+        props=handed(gateway("one")),
+        provider=None,
+        get_config=lambda: {"observe": mode},
+    )
+
+
 @pytest.mark.parametrize("mode", [*Observe, None])
 def test_what_was_not_read_is_a_violation_where_it_is_required_and_else_said_once(
     mode: Observe | None,
@@ -746,13 +757,7 @@ def test_what_was_not_read_is_a_violation_where_it_is_required_and_else_said_onc
     cluster.unread = {GATEWAY: "may not be listed", NAMESPACE: "does not answer"}
     rules = (CONFLICT, EXCLUDED_PORTS)
     observed, *_, undetermined = policies(rules, session(cluster, rules=rules))
-    one = SimpleNamespace(
-        urn="urn:one",
-        resource_type=TYPE,
-        props=handed(gateway("one")),
-        provider=None,
-        get_config=lambda: {"observe": mode},
-    )
+    one = asked(mode)
     stopped = [] if mode is None else said(observed, one)
     noted = said(undetermined, SimpleNamespace(resources=[one]))
     lines = (
@@ -773,13 +778,7 @@ def test_what_was_not_read_is_a_violation_where_it_is_required_and_else_said_onc
 def test_a_cluster_that_does_not_answer_is_said_once(mode: Observe) -> None:
     cluster = Cluster(error="the cluster does not answer")
     observed, *_, undetermined = policies((CONFLICT,), session(cluster))
-    one = SimpleNamespace(
-        urn="urn:one",
-        resource_type=TYPE,
-        props=handed(gateway("one")),
-        provider=None,
-        get_config=lambda: {"observe": mode},
-    )
+    one = asked(mode)
     stopped = said(observed, one)
     noted = said(undetermined, SimpleNamespace(resources=[one]))
     assert len([text for text in stopped if "does not answer" in text]) == (

@@ -1,7 +1,6 @@
 """Everything of the mesh on one local cluster."""
 
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from typing import Final, Self
 import urllib3
 from kubernetes import client
 
-from toolchain import processes
 from toolchain.cluster import Cluster, ClusterError
 from toolchain.mesh.addresses import LoopbackNetwork
 from toolchain.mesh.knative_operator import KnativeOperator
@@ -21,7 +19,7 @@ from toolchain.mesh.objects import Objects
 from toolchain.mesh.programs import FOLDER
 from toolchain.mesh.service_mesh_operator import ServiceMeshOperator
 from toolchain.mesh.simulation import Simulation
-from toolchain.paths import ROOT
+from toolchain.operators.running import running_operators
 
 _LOG: Final = logging.getLogger(__name__)
 OPERATED_HERE: Final = ("KnativeServing", "KnativeEventing", "Service")
@@ -58,15 +56,9 @@ class LocalMesh:
             exit_stack.callback(self.services.stop)
             self.simulation.start()
             self.knative.start()
-            self._operators = processes.start(
-                [
-                    *(sys.executable, "-m", "toolchain.operators", "--kubeconfig", kubeconfig),
-                    *(part for kind in OPERATED_HERE for part in ("--without", kind)),
-                ],
-                folder / "operators.log",
-                cwd=ROOT,
+            self._operators = exit_stack.enter_context(
+                running_operators(kubeconfig, folder / "operators.log", OPERATED_HERE)
             )
-            exit_stack.callback(processes.stop, self._operators)
             self._exit = exit_stack.pop_all()
         return self
 
