@@ -7,6 +7,7 @@ resource definitions, Pulumi's helper scripts) are taken out of a module whose c
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from toolchain.log import Log, StepFailedError
-from toolchain.paths import ROOT, WORK
+from toolchain.paths import COPIES, ROOT, WORK
 
 MODULES: Final = ROOT / "toolchain" / "go"
 
@@ -70,12 +71,60 @@ class Embedded:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """A vendor's module of which a copy is compiled that has a file of ours in one's place.
+
+    The go.mod names the copy, which is in the ignored folder `.toolchain/modules/<name>`. `path` is
+    the file's in the module, `ours` that of ours, in the folder of the go.mod.
+    """
+
+    name: str
+    module: Module
+    path: str
+    ours: str
+
+    def prepare(self, folder: Path, log: Log) -> None:
+        """Make the copy; `folder` is that of the go.mod.
+
+        Raises:
+            StepFailedError: the module can't be had.
+        """
+        copy = COPIES / self.name
+        if copy.exists():
+            shutil.rmtree(copy)
+        shutil.copytree(self.module.fetch(log), copy)
+        # What lies in Go's module cache is read-only.
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        shutil.copyfile(folder / self.ours, copy / self.path)
+
+
+CHANGED: Final[dict[str, tuple[Changed, ...]]] = {
+    "base": (
+        # By the Go type of each of Kubernetes' kinds the Kubernetes plugin registers what its own
+        # YAML and Helm components find. To compile them all is two fifths of the whole set-up.
+        Changed(
+            "pulumi-kubernetes-sdk",
+            Module(
+                "github.com/pulumi/pulumi-kubernetes/sdk/v4",
+                "v4.24.0",
+                "h1:dlDJvsugKow8tCaD0yJngc7PXdv8WT2YwPEUmj48tF4=",
+            ),
+            "go/kubernetes/yaml/v2/kinds.go",
+            "kubernetes-kinds/kinds.go",
+        ),
+    )
+}
+"""By the folder of the go.mod that names the copies."""
+
+
+@dataclass(frozen=True)
 class Program:
     """A program to build at `target`, from the packages that a folder under `toolchain/go/` pins.
 
     `vendor` is the vendor's module where the package is one of our own. `variables` are set by the
-    linker. `embedded` lie beside the package's main while it is built,
-    and only then, so that nothing of a vendor's is copied into the repository.
+    linker. `embedded` lie beside the package's main while it is built, and only then, so that
+    nothing of a vendor's is copied into the repository.
     """
 
     target: Path
@@ -90,7 +139,14 @@ class Program:
         """What it is made from: when this changes, it is to be built again."""
         folder = MODULES / self.module
         sources = sorted((folder / "go.mod", folder / "go.sum", *folder.rglob("*.go")))
-        return (*sources, self.package, repr(self.variables), repr(self.embedded))
+        changed = CHANGED.get(self.module, ())
+        return (
+            *sources,
+            self.package,
+            repr(self.variables),
+            repr(self.embedded),
+            *map(repr, changed),
+        )
 
     @property
     def provenance(self) -> str:
@@ -122,6 +178,8 @@ def build(programs: Sequence[Program], log: Log) -> None:
         for program in programs
         for embedded in program.embedded
     }
+    for changed in CHANGED.get(module, ()):
+        changed.prepare(MODULES / module, log)
     # Built elsewhere and moved: an interrupted link never leaves half a program behind.
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=WORK) as name:
         finished = Path(name) / "bin"

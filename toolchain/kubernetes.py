@@ -37,7 +37,7 @@ def program(vendors: Vendors, name: str) -> Step:
 def programs(vendors: Vendors) -> tuple[Step, ...]:
     """Provide etcd, the API server and the controller manager."""
     return (
-        provided(vendors, releases.ETCD, Program(ETCD, "etcd", "go.etcd.io/etcd/server/v3")),
+        provided(vendors, releases.ETCD, Program(ETCD, "base", "go.etcd.io/etcd/server/v3")),
         *(program(vendors, name) for name in ("kube-apiserver", "kube-controller-manager")),
     )
 

@@ -170,7 +170,7 @@ def _kubernetes(target: Path) -> Program:
         "base",
         f"toolchain/base/{package}",
         ((f"{KUBERNETES.path}/pkg/version.Version", KUBERNETES.version),),
-        KUBERNETES.path,
+        f"{KUBERNETES.path}, without the Go types of the kinds",
         tuple(
             Embedded(name, KUBERNETES, f"cmd/{package}/{name}")
             for name in ("schema.json", "terraform-mapping.json")

@@ -26,7 +26,7 @@ def test_the_readme_names_what_is_downloaded(release: Release) -> None:
 
 
 def test_the_readme_names_what_is_built() -> None:
-    etcd = re.search(r"etcd/server/v3 v(\S+)", (MODULES / "etcd" / "go.mod").read_text("utf-8"))
+    etcd = re.search(r"etcd/server/v3 v(\S+)", (MODULES / "base" / "go.mod").read_text("utf-8"))
     assert etcd is not None
     for version in (etcd[1], pulumi.SDK.version[1:], pulumi.LANGUAGE_HOST_SDK[1:]):
         assert version in README

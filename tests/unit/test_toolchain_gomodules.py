@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from toolchain import gomodules
-from toolchain.gomodules import Embedded, Module, Program, build
+from toolchain.gomodules import Changed, Embedded, Module, Program, build
 from toolchain.log import Log, StepFailedError
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="nothing is built without Go")
@@ -75,3 +75,31 @@ def test_a_vendors_file_is_embedded_from_where_it_lies(
     build([made], Log(tmp_path / "log"))
     assert subprocess.run(made.target, capture_output=True).stderr == b"{}"
     assert not (module / "plugin" / "schema.json").exists()
+
+
+def test_a_file_of_ours_is_compiled_in_the_place_of_a_vendors(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = tmp_path / "vendor"
+    vendor.mkdir()
+    vendors = 'package library\n\nfunc Says() string { return "theirs" }\n'
+    (vendor / "library.go").write_text(vendors)
+    (vendor / "go.mod").write_text("module vendor.example\n\ngo 1.25\n")
+    (vendor / "library.go").chmod(0o444)
+    (module / "ours.go.txt").write_text(vendors.replace("theirs", "ours"))
+    monkeypatch.setattr(gomodules, "COPIES", tmp_path / "copies")
+    monkeypatch.setattr(Module, "fetch", lambda *_: vendor)
+    required = "require vendor.example v1.0.0\n\nreplace vendor.example => ../copies/vendor\n"
+    (module / "go.mod").write_text(f"module own\n\ngo 1.25\n\n{required}")
+    plain = program(module, "main", "func main() { print(library.Says()) }")
+    main = module / "main" / "main.go"
+    imported = 'package main\n\nimport library "vendor.example"'
+    main.write_text(main.read_text().replace("package main", imported))
+    changed = Changed(
+        "vendor", Module("vendor.example", "v1.0.0", "h1:"), "library.go", "ours.go.txt"
+    )
+    monkeypatch.setitem(gomodules.CHANGED, "own", (changed,))
+    for _ in range(2):
+        build([plain], Log(tmp_path / "log"))
+        assert subprocess.run(plain.target, capture_output=True).stderr == b"ours"
+    assert (vendor / "library.go").read_text() == vendors
