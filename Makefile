@@ -4,7 +4,7 @@ TOOLCHAIN := $(PYTHON) -m toolchain.bootstrap
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview down start stop mesh verify env test bench lint format docs lock clean
+.PHONY: help setup up preview down start stop mesh verify env test test-fast bench lint format docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,10 @@ verify: ## after `make mesh`: `serverless-mesh verify` asks the stack's own serv
 env: ## print shell lines for using pulumi and kubectl by hand: eval "$$(make -s env)"
 	@$(TOOLCHAIN) env
 
+test-fast: ## the tests that need no cluster, in under a minute
+	@$(TOOLCHAIN) env > /dev/null
+	@$(BIN)/pytest --quiet --numprocesses 2 -m "not e2e" tests/unit tests/policy
+
 test: ## every test
 	@$(TOOLCHAIN) setup --mesh
 	@$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
@@ -44,17 +48,19 @@ bench: ## measure the rules, what the pack adds to a preview, and `check` beside
 	@$(TOOLCHAIN) setup --bench
 	@$(BIN)/python -m bench all
 
-lint: setup ## ruff and mypy
+lint: setup ## ruff, mypy and the layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
+	@$(BIN)/mypy policy/__main__.py
+	@PYTHONPATH=policy:. $(BIN)/lint-imports
 
-format: setup ## let ruff mend what it can
+format: setup ## let ruff fix what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 docs: setup ## generate Pulumi.yaml's schema and the references in docs/
-	@$(BIN)/python -m cli.docs
+	@$(BIN)/python -m toolchain.docs
 
 lock: setup ## renew both lock files from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

@@ -31,7 +31,7 @@ def _reported() -> Iterator[None]:
 
 @app.command("rules")
 def rules_alone() -> None:
-    """Judge up to 100,000 Gateways and 1,000,000 hosts: is it linear?"""
+    """Check up to 100,000 Gateways and 1,000,000 hosts: is it linear?"""
     rules.run(console)
 
 

@@ -29,7 +29,7 @@ from toolchain.paths import BIN, ROOT
 RUNS: Final = 5
 FLAT: Final = ROOT / "bench" / "flat"
 _STACK: Final = "bench"
-_SETTINGS: Final = {"verificationImage": "openshift/hello-openshift"}
+_SETTINGS: Final = {"verification.image": "openshift/hello-openshift"}
 _EMPTY: Final = "import pulumi\n"
 
 
@@ -121,7 +121,7 @@ class _Project:
     def configure(self, values: Mapping[str, str]) -> None:
         """Set config values."""
         for key, value in values.items():
-            self._run(self._settings.parent, "config", "set", key, value)
+            self._run(self._settings.parent, "config", "set", "--path", key, value)
 
     def pulumi(self, *arguments: str) -> None:
         """Run a command that takes a stack file."""

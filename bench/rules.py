@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.gateways import gateways
-from policy.model import judge
-from policy.rules import RULES
-from policy.world import Given, World
+from mesh_policy.reading.objects import Given
+from mesh_policy.rule import evaluate
+from mesh_policy.rules import RULES
+from mesh_policy.world import World
 
 COUNTS: Final = (1_000, 10_000, 100_000)
 VARIANTS: Final = {"1 host each": (1, COUNTS), "100 hosts each": (100, (100, 1_000, 10_000))}
@@ -18,7 +19,7 @@ REPEATS: Final = 3
 
 
 def run(console: Console) -> None:
-    """Judge worlds that grow by tens; the best of some runs counts."""
+    """Check worlds that grow by tens; the best of some runs counts."""
     table = Table(title=f"{len(RULES)} rules over Gateways (growth per decade: 10 is linear)")
     for column in ("Gateways", "hosts", "findings", "CPU seconds", "hosts per second", "growth"):
         table.add_column(column, justify="right")
@@ -47,7 +48,7 @@ def _judged(count: int, hosts: int) -> tuple[float, int]:
     gc.disable()
     try:
         start = time.process_time()
-        findings = sum(1 for _ in judge(RULES, World.of(given)))
+        findings = sum(1 for _ in evaluate(RULES, World.of(given)))
         return time.process_time() - start, findings
     finally:
         gc.enable()

@@ -5,15 +5,25 @@ wildcard certificate carries a subjectAltName, which every client of today asks 
 """
 
 import base64
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pulumi
 import pulumi_tls as tls
 from pulumi_random import RandomUuid
+from pydantic import SecretStr
 
-from components.names import CERTIFICATE_UID
 from components.resources import Manifest, child_options, declare, ready, retained
-from settings import Settings
+from mesh_policy.documented.kinds import CERTIFICATE, SECRET, header
+from mesh_policy.documented.names import CERTIFICATE_UID
+from serverless_mesh.ingress import Ingress
+from serverless_mesh.settings import (
+    Certificate,
+    FromAuthority,
+    FromCertManager,
+    FromPem,
+    Issued,
+    Lifecycle,
+)
 
 COMMON_NAME_LIMIT: Final = 64
 """X.509's upper bound of a common name; a longer wildcard stands in the subjectAltName alone."""
@@ -25,22 +35,22 @@ def base_domain(apps_domain: str) -> str:
     return ".".join(labels[2:]) if len(labels) >= 4 else apps_domain
 
 
-def authority_subject(settings: Settings, apps_domain: str) -> dict[str, Any]:
+def authority_subject(section: FromAuthority, apps_domain: str) -> dict[str, Any]:
     """Return the subject of the certificate authority, as arguments of pulumi-tls."""
-    common_name = settings.ca_common_name or base_domain(apps_domain)[:COMMON_NAME_LIMIT]
-    return {"organization": settings.organization, "common_name": common_name}
+    common_name = section.ca_common_name or base_domain(apps_domain)[:COMMON_NAME_LIMIT]
+    return {"organization": section.organization, "common_name": common_name}
 
 
-def wildcard_subject(settings: Settings, apps_domain: str) -> dict[str, Any]:
+def wildcard_subject(section: Issued, apps_domain: str) -> dict[str, Any]:
     """Return the subject of the wildcard certificate, as arguments of pulumi-tls."""
     wildcard = f"*.{apps_domain}"
     common_name = {"common_name": wildcard} if len(wildcard) <= COMMON_NAME_LIMIT else {}
-    return {"organization": settings.organization, **common_name}
+    return {"organization": section.organization, **common_name}
 
 
-def dns_names(settings: Settings, apps_domain: str) -> list[str]:
+def dns_names(section: Issued, apps_domain: str) -> list[str]:
     """Return the names of the wildcard certificate, the wildcard first, none twice."""
-    return list(dict.fromkeys([f"*.{apps_domain}", *settings.subject_alt_names]))
+    return list(dict.fromkeys([f"*.{apps_domain}", *section.subject_alt_names]))
 
 
 def encoded(text: str) -> str:
@@ -48,10 +58,17 @@ def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
+class Place(NamedTuple):
+    """Where a secret is."""
+
+    namespace: str
+    name: str
+
+
 class CertificateAuthority(pulumi.ComponentResource):
     """A root key and the self-signed certificate that signs the wildcard certificate.
 
-    Both are brought along where the settings have them. Outputs: `certificate_pem` (public) and
+    Both are provided by the settings where they have them. Outputs: `certificate_pem` (public) and
     `private_key_pem` (a secret, for signing only).
     """
 
@@ -61,28 +78,29 @@ class CertificateAuthority(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        section: FromAuthority,
+        private_key: SecretStr | None,
         apps_domain: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:certificates:CertificateAuthority", name, None, opts)
-        if settings.ca_certificate is not None and settings.ca_key is not None:
-            self.certificate_pem = pulumi.Output.from_input(settings.ca_certificate)
-            self.private_key_pem = pulumi.Output.secret(settings.ca_key.get_secret_value())
+        if section.ca_certificate is not None and private_key is not None:
+            self.certificate_pem = pulumi.Output.from_input(section.ca_certificate)
+            self.private_key_pem = pulumi.Output.secret(private_key.get_secret_value())
         else:
-            self._make(name, settings, apps_domain, child_options(self, opts))
+            self._make(name, section, apps_domain, child_options(self, opts))
         self.register_outputs({"certificatePem": self.certificate_pem})
 
     def _make(
-        self, name: str, settings: Settings, apps_domain: str, child: pulumi.ResourceOptions
+        self, name: str, section: FromAuthority, apps_domain: str, child: pulumi.ResourceOptions
     ) -> None:
-        key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=settings.key_bits, opts=child)
+        key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=section.key_bits, opts=child)
         certificate = tls.SelfSignedCert(
             name,
             private_key_pem=key.private_key_pem,
-            subject=tls.SelfSignedCertSubjectArgs(**authority_subject(settings, apps_domain)),
-            validity_period_hours=settings.ca_days * 24,
-            early_renewal_hours=settings.early_renewal_hours,
+            subject=tls.SelfSignedCertSubjectArgs(**authority_subject(section, apps_domain)),
+            validity_period_hours=section.ca_days * 24,
+            early_renewal_hours=section.early_renewal_hours,
             is_ca_certificate=True,
             set_subject_key_id=True,
             allowed_uses=["cert_signing", "crl_signing", "digital_signature"],
@@ -104,73 +122,77 @@ class WildcardCertificate(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        section: Certificate,
+        private_key: SecretStr | None,
+        ingress: Ingress,
         apps_domain: str,
+        lifecycle: Lifecycle,
         authority: CertificateAuthority | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:certificates:WildcardCertificate", name, None, opts)
         child = child_options(self, opts)
-        brought = settings.ca_certificate
-        self.authority_pem = None if brought is None else pulumi.Output.from_input(brought)
-        if authority is not None:
-            self.authority_pem = authority.certificate_pem
-            self._secret(settings, *_signed(name, settings, apps_domain, authority, child), child)
-        match settings.wildcard_from:
-            case "pem":
-                assert settings.wildcard_key is not None, "the settings ask for both"
-                key = pulumi.Output.secret(settings.wildcard_key.get_secret_value())
-                certificate = pulumi.Output.from_input(settings.wildcard_certificate or "")
-                self._secret(settings, certificate, key, child)
-            case "cert-manager":
+        place, keep = Place(ingress.namespace, section.secret), lifecycle.protect
+        self.authority_pem = None
+        if not isinstance(section, FromCertManager) and section.ca_certificate is not None:
+            self.authority_pem = pulumi.Output.from_input(section.ca_certificate)
+        match section:
+            case FromAuthority():
+                assert authority is not None, "it signs the certificate"
+                self.authority_pem = authority.certificate_pem
+                certificate, key = _signed(name, section, apps_domain, authority, child)
+                _secret(place, certificate, key, child, keep)
+            case FromPem():
+                assert private_key is not None, "the settings ask for both"
+                key = pulumi.Output.secret(private_key.get_secret_value())
+                certificate = pulumi.Output.from_input(section.certificate)
+                _secret(place, certificate, key, child, keep)
+            case FromCertManager():
                 uid = RandomUuid("certificate-uid", opts=child)
-                manifest = issued(settings, apps_domain, {CERTIFICATE_UID: uid.result})
-                waiting = ready(manifest, settings.ready_timeout_seconds)
-                declare(settings.wildcard_secret, waiting, retained(child, settings.protect))
+                manifest = issued(section, ingress, apps_domain, {CERTIFICATE_UID: uid.result})
+                waiting = ready(manifest, lifecycle.ready_timeout_seconds)
+                declare(section.secret, waiting, retained(child, keep))
         self.register_outputs({"authorityPem": self.authority_pem})
 
-    def _secret(
-        self,
-        settings: Settings,
-        certificate: pulumi.Output[str],
-        key: pulumi.Output[str],
-        child: pulumi.ResourceOptions,
-    ) -> None:
-        uid = RandomUuid("certificate-uid", opts=child)
-        manifest = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {
-                "name": settings.wildcard_secret,
-                "namespace": settings.mesh_namespace,
-                "labels": {CERTIFICATE_UID: uid.result},
-            },
-            "type": "kubernetes.io/tls",
-            # `data` rather than `stringData`, which the API server never gives back: a refresh
-            # could not compare it.
-            "data": pulumi.Output.secret(
-                {"tls.crt": certificate.apply(encoded), "tls.key": key.apply(encoded)}
-            ),
-        }
-        secret = pulumi.ResourceOptions(additional_secret_outputs=["data"])
-        opts = pulumi.ResourceOptions.merge(child, secret)
-        declare(settings.wildcard_secret, manifest, retained(opts, settings.protect))
+
+def _secret(
+    place: Place,
+    certificate: pulumi.Output[str],
+    key: pulumi.Output[str],
+    child: pulumi.ResourceOptions,
+    keep: bool,
+) -> None:
+    """Declare the secret with the certificate."""
+    uid = RandomUuid("certificate-uid", opts=child)
+    manifest = {
+        **header(SECRET),
+        "metadata": {**place._asdict(), "labels": {CERTIFICATE_UID: uid.result}},
+        "type": "kubernetes.io/tls",
+        # `data` rather than `stringData`, which the API server never gives back: a refresh
+        # could not compare it.
+        "data": pulumi.Output.secret(
+            {"tls.crt": certificate.apply(encoded), "tls.key": key.apply(encoded)}
+        ),
+    }
+    secret = pulumi.ResourceOptions(additional_secret_outputs=["data"])
+    opts = pulumi.ResourceOptions.merge(child, secret)
+    declare(place.name, manifest, retained(opts, keep))
 
 
 def _signed(
     name: str,
-    settings: Settings,
+    section: FromAuthority,
     apps_domain: str,
     authority: CertificateAuthority,
     child: pulumi.ResourceOptions,
 ) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
     """Make a certificate that the authority signs; return it and its key."""
-    key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=settings.key_bits, opts=child)
+    key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=section.key_bits, opts=child)
     request = tls.CertRequest(
         f"{name}-request",
         private_key_pem=key.private_key_pem,
-        subject=tls.CertRequestSubjectArgs(**wildcard_subject(settings, apps_domain)),
-        dns_names=dns_names(settings, apps_domain),
+        subject=tls.CertRequestSubjectArgs(**wildcard_subject(section, apps_domain)),
+        dns_names=dns_names(section, apps_domain),
         opts=child,
     )
     certificate = tls.LocallySignedCert(
@@ -178,35 +200,36 @@ def _signed(
         cert_request_pem=request.cert_request_pem,
         ca_private_key_pem=authority.private_key_pem,
         ca_cert_pem=authority.certificate_pem,
-        validity_period_hours=settings.certificate_days * 24,
-        early_renewal_hours=settings.early_renewal_hours,
+        validity_period_hours=section.days * 24,
+        early_renewal_hours=section.early_renewal_hours,
         allowed_uses=["digital_signature", "key_encipherment", "server_auth"],
         opts=child,
     )
     return certificate.cert_pem, key.private_key_pem
 
 
-def issued(settings: Settings, apps_domain: str, labels: dict[str, Any]) -> Manifest:
+def issued(
+    section: FromCertManager, ingress: Ingress, apps_domain: str, labels: dict[str, Any]
+) -> Manifest:
     """Return the manifest by which cert-manager issues the wildcard certificate."""
     # It takes no zero; left out, it renews after two thirds of the duration.
-    early = f"{settings.early_renewal_hours}h" if settings.early_renewal_hours else None
+    early = f"{section.early_renewal_hours}h" if section.early_renewal_hours else None
     return {
-        "apiVersion": "cert-manager.io/v1",
-        "kind": "Certificate",
-        "metadata": {"name": settings.wildcard_secret, "namespace": settings.mesh_namespace},
+        **header(CERTIFICATE),
+        "metadata": {"name": section.secret, "namespace": ingress.namespace},
         "spec": {
-            "secretName": settings.wildcard_secret,
+            "secretName": section.secret,
             "secretTemplate": {"labels": labels},
-            "dnsNames": dns_names(settings, apps_domain),
-            "subject": {"organizations": [settings.organization]},
-            "duration": f"{settings.certificate_days * 24}h",
+            "dnsNames": dns_names(section, apps_domain),
+            "subject": {"organizations": [section.organization]},
+            "duration": f"{section.days * 24}h",
             **({"renewBefore": early} if early else {}),
-            "privateKey": {"algorithm": "RSA", "size": settings.key_bits},
+            "privateKey": {"algorithm": "RSA", "size": section.key_bits},
             "usages": ["digital signature", "key encipherment", "server auth"],
             "issuerRef": {
-                "group": "cert-manager.io",
-                "kind": settings.issuer_kind,
-                "name": settings.issuer_name,
+                "group": CERTIFICATE.group,
+                "kind": section.issuer.kind,
+                "name": section.issuer.name,
             },
         },
     }

@@ -1,35 +1,30 @@
 """KnativeEventing. Documentation: "Installing and configuring Serverless", step 3."""
 
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 
-from components.knative import annotations, observability
-from components.names import EVENTING_NAMESPACE
+from components.knative import annotations, observability, workloads
 from components.resources import Manifest, child_options, declare, protected, ready
-from components.sidecars import workloads
-from settings import Settings
-
-WITH_SIDECAR: Final = (
-    "pingsource-mt-adapter",
-    "imc-dispatcher",
-    "mt-broker-ingress",
-    "mt-broker-filter",
-)
+from mesh_policy.documented.kinds import EVENTING, header
+from mesh_policy.documented.names import EVENTING_NAME, EVENTING_NAMESPACE, EVENTING_WORKLOADS
+from serverless_mesh.settings import Knative, Lifecycle
 
 
-def eventing(settings: Settings) -> Manifest:
-    """Return the manifest of KnativeEventing with the Istio integration."""
-    metadata: dict[str, Any] = {"name": "knative-eventing", "namespace": EVENTING_NAMESPACE}
-    if found := annotations(settings):
+def eventing(section: Knative, network_policies: bool = True) -> Manifest:
+    """Return the manifest of KnativeEventing with the Istio integration.
+
+    Without `network_policies` it makes none either, as the mesh does not.
+    """
+    metadata: dict[str, Any] = {"name": EVENTING_NAME, "namespace": EVENTING_NAMESPACE}
+    if found := annotations(network_policies):
         metadata["annotations"] = found
     return {
-        "apiVersion": "operator.knative.dev/v1beta1",
-        "kind": "KnativeEventing",
+        **header(EVENTING),
         "metadata": metadata,
         "spec": {
-            "config": {"features": {"istio": "enabled"}, **observability(settings)},
-            "workloads": workloads(WITH_SIDECAR),
+            "config": {"features": {"istio": "enabled"}, **observability(section)},
+            "workloads": workloads(EVENTING_WORKLOADS),
         },
     }
 
@@ -38,10 +33,15 @@ class KnativeEventing(pulumi.ComponentResource):
     """Knative Eventing inside the mesh, ready."""
 
     def __init__(
-        self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        section: Knative,
+        lifecycle: Lifecycle,
+        network_policies: bool = True,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:eventing:KnativeEventing", name, None, opts)
-        manifest = ready(eventing(settings), settings.ready_timeout_seconds)
-        child = protected(child_options(self, opts), settings.protect)
-        declare("knative-eventing", manifest, child)
+        manifest = eventing(section, network_policies)
+        child = protected(child_options(self, opts), lifecycle.protect)
+        declare(EVENTING_NAME, ready(manifest, lifecycle.ready_timeout_seconds), child)
         self.register_outputs({})

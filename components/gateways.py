@@ -5,25 +5,25 @@ Documentation: "Installing and configuring Service Mesh", step 4.
 
 import pulumi
 
-from components.names import (
-    GATEWAY_SELECTOR,
+from components.resources import Manifest, annotated, child_options, declare
+from mesh_policy.documented.kinds import GATEWAY, SERVICE, header
+from mesh_policy.documented.names import (
     INGRESS_GATEWAY,
     INGRESS_PORT,
     LOCAL_GATEWAY,
     LOCAL_PORT,
+    NO_PORT_TRANSLATION,
     SERVING_NAMESPACE,
 )
-from components.resources import Manifest, annotated, child_options, declare
-from settings import Settings
+from serverless_mesh.ingress import Ingress
 
 
-def _gateway(name: str, port: int, tls: dict[str, str]) -> Manifest:
+def _gateway(ingress: Ingress, name: str, port: int, tls: dict[str, str]) -> Manifest:
     return {
-        "apiVersion": "networking.istio.io/v1alpha3",
-        "kind": "Gateway",
+        **header(GATEWAY),
         "metadata": {"name": name, "namespace": SERVING_NAMESPACE},
         "spec": {
-            "selector": dict(GATEWAY_SELECTOR),
+            "selector": dict(ingress.selector),
             "servers": [
                 {
                     "port": {"number": port, "name": "https", "protocol": "HTTPS"},
@@ -35,30 +35,29 @@ def _gateway(name: str, port: int, tls: dict[str, str]) -> Manifest:
     }
 
 
-def ingress_gateway(settings: Settings) -> Manifest:
-    """Return the Gateway that serves external traffic with the wildcard certificate."""
-    tls = {"mode": "SIMPLE", "credentialName": settings.wildcard_secret}
-    return _gateway(INGRESS_GATEWAY, INGRESS_PORT, tls)
+def ingress_gateway(ingress: Ingress, secret: str) -> Manifest:
+    """Return the Gateway that serves external traffic with the certificate in the secret."""
+    tls = {"mode": "SIMPLE", "credentialName": secret}
+    return _gateway(ingress, INGRESS_GATEWAY, INGRESS_PORT, tls)
 
 
-def local_gateway() -> Manifest:
+def local_gateway(ingress: Ingress) -> Manifest:
     """Return the Gateway of cluster-local traffic, which asks every client for mTLS."""
-    return _gateway(LOCAL_GATEWAY, LOCAL_PORT, {"mode": "ISTIO_MUTUAL"})
+    return _gateway(ingress, LOCAL_GATEWAY, LOCAL_PORT, {"mode": "ISTIO_MUTUAL"})
 
 
-def local_gateway_service(settings: Settings) -> Manifest:
+def local_gateway_service(ingress: Ingress) -> Manifest:
     """Return the Service through which the local gateway is reached inside the mesh."""
     return {
-        "apiVersion": "v1",
-        "kind": "Service",
+        **header(SERVICE),
         "metadata": {
             "name": LOCAL_GATEWAY,
-            "namespace": settings.mesh_namespace,
-            "labels": {"experimental.istio.io/disable-gateway-port-translation": "true"},
+            "namespace": ingress.namespace,
+            "labels": {NO_PORT_TRANSLATION: "true"},
         },
         "spec": {
             "type": "ClusterIP",
-            "selector": {"istio": "ingressgateway"},
+            "selector": dict(ingress.local_selector),
             "ports": [{"name": "http2", "port": 80, "targetPort": LOCAL_PORT}],
         },
     }
@@ -68,13 +67,13 @@ class Gateways(pulumi.ComponentResource):
     """Both Knative gateways and the local gateway's Service."""
 
     def __init__(
-        self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
+        self, name: str, ingress: Ingress, secret: str, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("serverlessmesh:gateways:Gateways", name, None, opts)
         child = child_options(self, opts)
-        declare(INGRESS_GATEWAY, ingress_gateway(settings), child)
-        declare(LOCAL_GATEWAY, local_gateway(), child)
+        declare(INGRESS_GATEWAY, ingress_gateway(ingress, secret), child)
+        declare(LOCAL_GATEWAY, local_gateway(ingress), child)
         # The gateway's pods are the operator's, and may come after the Service: nothing to await.
-        service = annotated(local_gateway_service(settings), {"pulumi.com/skipAwait": "true"})
+        service = annotated(local_gateway_service(ingress), {"pulumi.com/skipAwait": "true"})
         declare(f"{LOCAL_GATEWAY}-service", service, child)
         self.register_outputs({})

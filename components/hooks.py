@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import pulumi
 
-from cluster import ClusterError
-from components.ownership import Declared, TakeOverError, is_adopted, refusal
 from components.readiness import explanation
-from policy.kubeconfig import AT_ONCE
-from policy.model import Ref
-from policy.world import ref_of
+from mesh_policy.cluster.kubeconfig import AT_ONCE
+from mesh_policy.findings import Ref
+from mesh_policy.reading.objects import ref_of
+from preflight.errors import ClusterError, PreflightError
+from preflight.ownership import Declared, is_adopted, refusal
 
 NOTHING_TAKEN_OVER: Final = "nothing-taken-over"
 WHY_NOT_READY: Final = "why-not-ready"
@@ -56,7 +56,7 @@ def attach(find: Find, owned: Callable[[], Container[Ref]]) -> None:
         if first:
             looked.append(asyncio.ensure_future(asyncio.to_thread(in_the_way)))
         if (problem := await looked[0]) is not None:
-            raise TakeOverError(problem if first else _SAID)
+            raise PreflightError(problem if first else _SAID)
 
     async def explain(args: pulumi.ErrorHookArgs) -> bool:
         ref = ref_of(args.new_inputs or {})

@@ -1,30 +1,29 @@
 """KnativeKafka and the way to its brokers. "Installing and configuring Serverless", steps 5 and 7.
 
-Two things of that page do not hold: its KnativeKafka has `sink` under `broker`, where
+Two things of the documentation do not hold: its KnativeKafka has `sink` under `broker`, where
 the resource's definition knows none, so that no sink would be installed; and its ServiceEntry uses
 two port names twice, which Istio refuses. Here the sink is at `spec.sink`, and names are unique.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import pulumi
 
-from components.names import EVENTING_NAMESPACE
+from components.knative import workloads
 from components.resources import Manifest, child_options, declare, protected, ready
-from components.sidecars import workloads
-from policy.kafka_servers import Server, parse
-from settings import Settings
-
-WITH_SIDECAR: Final = (
-    "kafka-controller",
-    "kafka-broker-receiver",
-    "kafka-broker-dispatcher",
-    "kafka-channel-receiver",
-    "kafka-channel-dispatcher",
-    "kafka-source-dispatcher",
-    "kafka-sink-receiver",
+from mesh_policy.documented.kinds import KAFKA, SERVICE_ENTRY, header
+from mesh_policy.documented.names import (
+    EVENTING_NAMESPACE,
+    KAFKA_CONTROLLER,
+    KAFKA_NAME,
+    KAFKA_WORKLOADS,
 )
+from mesh_policy.reading.kafka_servers import Server
+from serverless_mesh.settings import Kafka, Lifecycle
+
+WITH_SIDECAR: Final = (KAFKA_CONTROLLER, *chain.from_iterable(KAFKA_WORKLOADS.values()))
 PORTS: Final = {
     9092: "tcp-plain",
     9093: "tcp-tls",
@@ -37,23 +36,17 @@ _DEFAULT_PORT: Final = 9092
 _NOBODY: Final = "kafka-addresses.invalid"
 
 
-def bootstrap_servers(settings: Settings) -> str:
+def bootstrap_servers(section: Kafka) -> str:
     """Return the servers as Kafka's clients take them, each with a port."""
     return ",".join(
-        written if server.port else f"{written}:{_DEFAULT_PORT}"
-        for written, server in zip(settings.kafka_bootstrap_servers, servers(settings), strict=True)
+        str(server if server.port else server._replace(port=_DEFAULT_PORT))
+        for server in section.bootstrap_servers
     )
 
 
-def servers(settings: Settings) -> list[Server]:
-    """Return the servers, taken apart."""
-    found = map(parse, settings.kafka_bootstrap_servers)
-    return [server for server in found if server is not None]
-
-
-def kafka(settings: Settings) -> Manifest:
+def kafka(section: Kafka) -> Manifest:
     """Return the manifest of KnativeKafka with the chosen features."""
-    brokers, features = bootstrap_servers(settings), settings.kafka_features
+    brokers, features = bootstrap_servers(section), section.features
     spec: dict[str, Any] = {name: {"enabled": name in features} for name in ("channel", "source")}
     spec["broker"] = {"enabled": "broker" in features}
     spec["sink"] = {"enabled": "sink" in features}
@@ -62,24 +55,23 @@ def kafka(settings: Settings) -> Manifest:
     if "broker" in features:
         spec["broker"]["defaultConfig"] = {
             "bootstrapServers": brokers,
-            "numPartitions": settings.kafka_partitions,
-            "replicationFactor": settings.kafka_replication_factor,
+            "numPartitions": section.partitions,
+            "replicationFactor": section.replication_factor,
         }
     return {
-        "apiVersion": "operator.serverless.openshift.io/v1alpha1",
-        "kind": "KnativeKafka",
-        "metadata": {"name": "knative-kafka", "namespace": EVENTING_NAMESPACE},
+        **header(KAFKA),
+        "metadata": {"name": KAFKA_NAME, "namespace": EVENTING_NAMESPACE},
         "spec": {**spec, "workloads": workloads(WITH_SIDECAR)},
     }
 
 
-def service_entries(settings: Settings) -> list[Manifest]:
+def service_entries(section: Kafka) -> list[Manifest]:
     """Return the ServiceEntries through which the mesh lets Eventing reach the brokers.
 
     Names and addresses have one each: what has addresses is reached by those alone.
     """
-    named = [server for server in servers(settings) if isinstance(server.host, str)]
-    numbered = [server for server in servers(settings) if not isinstance(server.host, str)]
+    named = [server for server in section.bootstrap_servers if isinstance(server.host, str)]
+    numbered = [server for server in section.bootstrap_servers if not isinstance(server.host, str)]
     entries = []
     if named:
         hosts = [str(server.host) for server in named]
@@ -97,8 +89,7 @@ def _entry(name: str, reached: Mapping[str, list[str]], brokers: Sequence[Server
     if not all(server.port for server in brokers):
         ports |= PORTS
     return {
-        "apiVersion": "networking.istio.io/v1alpha3",
-        "kind": "ServiceEntry",
+        **header(SERVICE_ENTRY),
         "metadata": {"name": name, "namespace": EVENTING_NAMESPACE},
         "spec": {
             **reached,
@@ -117,16 +108,20 @@ class KnativeKafka(pulumi.ComponentResource):
     """Knative's Kafka components inside the mesh, ready, with a way out to the brokers."""
 
     def __init__(
-        self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        section: Kafka,
+        lifecycle: Lifecycle,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:kafka:KnativeKafka", name, None, opts)
         entries = [
             declare(entry["metadata"]["name"], entry, child_options(self, opts))
-            for entry in service_entries(settings)
+            for entry in service_entries(section)
         ]
-        manifest = ready(kafka(settings), settings.ready_timeout_seconds)
+        manifest = ready(kafka(section), lifecycle.ready_timeout_seconds)
         child = pulumi.ResourceOptions.merge(
             child_options(self, opts), pulumi.ResourceOptions(depends_on=entries)
         )
-        declare("knative-kafka", manifest, protected(child, settings.protect))
+        declare(KAFKA_NAME, manifest, protected(child, lifecycle.protect))
         self.register_outputs({})

@@ -10,16 +10,16 @@ from typing import Any
 import pulumi
 from pulumi_random import RandomUuid
 
-from components.names import CERTIFICATE_UID
 from components.resources import Manifest, child_options, declare_patch
-from settings import Labelled, Settings
+from mesh_policy.documented.kinds import SECRET, header
+from mesh_policy.documented.names import CERTIFICATE_UID
+from serverless_mesh.settings import LabelledSecret
 
 
-def labelled(secret: Labelled, labels: Mapping[str, Any]) -> Manifest:
+def labelled(secret: LabelledSecret, labels: Mapping[str, Any]) -> Manifest:
     """Return the labels as the stack's share of a secret."""
     return {
-        "apiVersion": "v1",
-        "kind": "Secret",
+        **header(SECRET),
         "metadata": {"name": secret.name, "namespace": secret.namespace, "labels": labels},
     }
 
@@ -28,21 +28,24 @@ class LabelledSecrets(pulumi.ComponentResource):
     """The label of each secret; nothing else of it is the stack's."""
 
     def __init__(
-        self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        secrets: Iterable[LabelledSecret],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:labelled_secrets:LabelledSecrets", name, None, opts)
         child = child_options(self, opts)
         # The plugin's outputs are the whole object, keys of others among them.
         hidden = pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])
         opts = pulumi.ResourceOptions.merge(child, hidden)
-        for logical, secret in _logical_names(settings.labelled_secrets).items():
+        for logical, secret in _logical_names(secrets).items():
             uid = RandomUuid(f"{logical}-uid", opts=child)
             manifest = labelled(secret, {CERTIFICATE_UID: uid.result})
             declare_patch(logical, manifest, opts)
         self.register_outputs({})
 
 
-def _logical_names(secrets: Iterable[Labelled]) -> dict[str, Labelled]:
+def _logical_names(secrets: Iterable[LabelledSecret]) -> dict[str, LabelledSecret]:
     """Return the secrets by their logical names, which two of them could share without the `/`."""
     short = {secret: f"{secret.namespace}-{secret.name}" for secret in secrets}
     times = Counter(short.values())

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 import pulumi
 
 from components.resources import Manifest, child_options, register, retained
+from mesh_policy.documented.kinds import NAMESPACE, header
 
 
 def manifest(name: str) -> Manifest:
     """Return the manifest of a namespace."""
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    return {**header(NAMESPACE), "metadata": {"name": name}}
 
 
 class Namespaces(pulumi.ComponentResource):

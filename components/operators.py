@@ -10,49 +10,49 @@ from typing import Final
 import pulumi
 
 from components.resources import Manifest, child_options, declare, register, retained
-from settings import Settings
+from mesh_policy.documented.kinds import OPERATOR_GROUP, SUBSCRIPTION, header
+from mesh_policy.documented.names import (
+    SERVERLESS_GROUP,
+    SERVERLESS_NAMESPACE,
+    SERVERLESS_PACKAGE,
+)
+from mesh_policy.documented.variants import Variant
+from serverless_mesh import settings
+from serverless_mesh.settings import Lifecycle
 
-SERVERLESS_NAMESPACE: Final = "openshift-serverless"
-MESH_NAMESPACE: Final = "openshift-operators"
-"""Has a group of all namespaces already, on every OpenShift cluster."""
-OPERATOR_GROUP: Final = "serverless-operators"
-PACKAGES: Final = {
-    "serverless-operator": SERVERLESS_NAMESPACE,
-    "servicemeshoperator": MESH_NAMESPACE,
-}
-"""The operators' packages, each with the namespace of its subscription, which has its name."""
 _INSTALLED: Final = ("jsonpath={.status.installedCSV}", "jsonpath={.status.state}=AtLatestKnown")
 
 
 def operator_group() -> Manifest:
     """Return the group by which the Serverless operator watches all namespaces."""
     return {
-        "apiVersion": "operators.coreos.com/v1",
-        "kind": "OperatorGroup",
-        "metadata": {"name": OPERATOR_GROUP, "namespace": SERVERLESS_NAMESPACE},
+        **header(OPERATOR_GROUP),
+        "metadata": {"name": SERVERLESS_GROUP, "namespace": SERVERLESS_NAMESPACE},
         "spec": {},
     }
 
 
-def subscription(settings: Settings, package: str, channel: str) -> Manifest:
+def subscription(
+    section: settings.Operators, package: str, namespace: str, ready_timeout_seconds: int
+) -> Manifest:
     """Return the subscription to an operator, which waits until it is installed."""
+    serverless = package == SERVERLESS_PACKAGE
     return {
-        "apiVersion": "operators.coreos.com/v1alpha1",
-        "kind": "Subscription",
+        **header(SUBSCRIPTION),
         "metadata": {
             "name": package,
-            "namespace": PACKAGES[package],
+            "namespace": namespace,
             "annotations": {
                 "pulumi.com/waitFor": json.dumps(_INSTALLED),
-                "pulumi.com/timeoutSeconds": str(settings.ready_timeout_seconds),
+                "pulumi.com/timeoutSeconds": str(ready_timeout_seconds),
             },
         },
         "spec": {
             "name": package,
-            "channel": channel,
-            "source": settings.catalog_source,
+            "channel": section.serverless_channel if serverless else section.mesh_channel,
+            "source": section.catalog_source,
             "sourceNamespace": "openshift-marketplace",
-            "installPlanApproval": settings.install_plan_approval,
+            "installPlanApproval": section.approval,
         },
     }
 
@@ -67,8 +67,10 @@ class Operators(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        section: settings.Operators,
+        variant: Variant,
         adopting: pulumi.ProviderResource,
+        lifecycle: Lifecycle,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:operators:Operators", name, None, opts)
@@ -76,11 +78,11 @@ class Operators(pulumi.ComponentResource):
         adopted = pulumi.ResourceOptions.merge(
             retained(child), pulumi.ResourceOptions(provider=adopting)
         )
-        group = register(OPERATOR_GROUP, operator_group(), adopted)
-        child = retained(child, settings.protect)
+        group = register(SERVERLESS_GROUP, operator_group(), adopted)
+        child = retained(child, lifecycle.protect)
         grouped = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[group]))
-        serverless = subscription(settings, "serverless-operator", settings.serverless_channel)
-        mesh = subscription(settings, "servicemeshoperator", settings.mesh_channel)
-        declare("serverless-operator", serverless, grouped)
-        declare("servicemeshoperator", mesh, child)
+        for package, namespace in variant.subscriptions.items():
+            manifest = subscription(section, package, namespace, lifecycle.ready_timeout_seconds)
+            in_group = namespace == SERVERLESS_NAMESPACE
+            declare(package, manifest, grouped if in_group else child)
         self.register_outputs({})

@@ -5,13 +5,13 @@ delete the secret that the gateway serves and make it anew.
 """
 
 import asyncio
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 import pulumi
 
 from components.resources import SDK_VERSION
-from policy import state
+from preflight.stack import CLUSTER_IDENTITY, Stack
 
 PREFIX: Final = "kubernetes:"
 """The namespace of the plugin's keys in a stack file."""
@@ -19,13 +19,6 @@ IN_PLACE: Final = {"enableSecretMutable": "true"}
 ADOPTS: Final = {"upsertExistingObjects": "true"}
 """Since 4.29 the plugin refuses to make an object that exists, unless it is told so."""
 STAYS: Final = "same-cluster"
-_IDENTITY: Final = "clusterIdentifier"
-_TYPE: Final = "pulumi:providers:kubernetes"
-_MOVED: Final = (
-    "this stack's objects are on another cluster than the one that kubernetes:kubeconfig and "
-    "kubernetes:context lead to, and would be deleted there. Nothing was changed. Let them lead to "
-    "the cluster as before; for this one make a stack of its own: pulumi stack init"
-)
 
 
 def provider_settings(
@@ -40,44 +33,20 @@ def provider_settings(
     given = {
         key.removeprefix(PREFIX): text for key, text in config.items() if key.startswith(PREFIX)
     }
-    known = {_IDENTITY: cluster_identity} if cluster_identity else {}
+    known = {CLUSTER_IDENTITY: cluster_identity} if cluster_identity else {}
     return {**known, **given, **IN_PLACE, **(ADOPTS if adopting else {})}
 
 
-class MovedError(Exception):
-    """The stack's objects are on another cluster than the one that the settings lead to."""
-
-
-def moved(exported: Any, cluster_identity: str | None) -> bool:
-    """Tell whether an exported stack has its objects on another cluster than this one."""
-    known = {
-        resource.get("inputs", {}).get(_IDENTITY)
-        for resource in state.resources(exported)
-        if resource.get("type") == _TYPE
-    }
-    return cluster_identity is not None and bool(known - {None, cluster_identity})
-
-
-def check_same_cluster(exported: Any, cluster_identity: str | None) -> None:
-    """Refuse a cluster that is not the one of an exported stack.
-
-    Raises:
-        MovedError: it is another one.
-    """
-    if moved(exported, cluster_identity):
-        raise MovedError(_MOVED)
-
-
-def same_cluster(exported: Callable[[], Any], cluster_identity: str | None) -> pulumi.ResourceHook:
+def same_cluster(stack: Stack, cluster_identity: str | None) -> pulumi.ResourceHook:
     """Return the hook of providers by which a stack stays on its cluster.
 
-    `exported` returns the stack's state, and is asked only when the engine makes a provider: the
-    first time, or because it takes the cluster for another one, on which it would make everything
-    anew, and delete everything on the one before.
+    The stack's state is asked only when the engine makes a provider: the first time, or because it
+    takes the cluster for another one, on which it would make everything anew, and delete everything
+    on the one before.
     """
 
     async def stay(_: pulumi.ResourceHookArgs) -> None:
-        check_same_cluster(await asyncio.to_thread(exported), cluster_identity)
+        await asyncio.to_thread(stack.check_same_cluster, cluster_identity)
 
     return pulumi.ResourceHook(STAYS, stay, pulumi.ResourceHookOptions(on_dry_run=True))
 

@@ -6,7 +6,7 @@ The Kubernetes plugin says only that the time is over; the object's conditions s
 from collections.abc import Mapping
 from typing import Any, Final
 
-from policy.model import Ref
+from mesh_policy.findings import Ref
 
 _WAY_ON: Final = (
     "It is kept. When the cause is gone, run the update again; where it only needs longer, raise "

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pulumi
 
-from components.names import OWNED
-
 Manifest = dict[str, Any]
 
+OWNED: Final = {"pulumi.com/patchForce": "true"}
+"""Annotation of every object that the stack makes: fields that somebody else changed since are
+taken back. An object that is there already is never taken: making it is refused."""
 SDK_VERSION: Final = version("pulumi-kubernetes")
 """By it the engine chooses the plugin."""
 

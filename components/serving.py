@@ -1,41 +1,43 @@
 """KnativeServing. Documentation: "Installing and configuring Serverless", step 1."""
 
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 
-from components.knative import annotations, observability
-from components.names import (
-    DEFAULT_MESH_NAMESPACE,
-    INGRESS_GATEWAY,
-    INGRESS_SERVICE,
-    LOCAL_GATEWAY,
-    SERVING_NAMESPACE,
-)
+from components.knative import annotations, observability, workloads
 from components.resources import Manifest, child_options, declare, protected, ready
-from components.sidecars import workloads
-from settings import Settings
+from mesh_policy.documented.kinds import SERVING, header
+from mesh_policy.documented.names import (
+    INGRESS_GATEWAY,
+    LOCAL_GATEWAY,
+    NET_ISTIO,
+    SECRET_FILTER,
+    SERVING_NAME,
+    SERVING_NAMESPACE,
+    SERVING_WORKLOADS,
+)
+from serverless_mesh.ingress import Ingress
+from serverless_mesh.settings import Knative, Lifecycle
 
-WITH_SIDECAR: Final = ("activator", "autoscaler")
-"""Serving's data plane."""
 
+def serving(section: Knative, ingress: Ingress, network_policies: bool = True) -> Manifest:
+    """Return the manifest of KnativeServing with the Istio integration.
 
-def serving(settings: Settings) -> Manifest:
-    """Return the manifest of KnativeServing with the Istio integration."""
+    Without `network_policies` it makes none either, as the mesh does not.
+    """
     spec: dict[str, Any] = {
         "ingress": {"istio": {"enabled": True}},
-        "deployments": workloads(WITH_SIDECAR),
+        "deployments": workloads(SERVING_WORKLOADS),
     }
-    if config := {**_gateways(settings), **observability(settings)}:
+    if config := {**_gateways(ingress), **observability(section)}:
         spec["config"] = config
-    if not settings.secret_filtering:
+    if not section.secret_filtering:
         spec["workloads"] = [unfiltered()]
-    metadata: dict[str, Any] = {"name": "knative-serving", "namespace": SERVING_NAMESPACE}
-    if found := annotations(settings):
+    metadata: dict[str, Any] = {"name": SERVING_NAME, "namespace": SERVING_NAMESPACE}
+    if found := annotations(network_policies):
         metadata["annotations"] = found
     return {
-        "apiVersion": "operator.knative.dev/v1beta1",
-        "kind": "KnativeServing",
+        **header(SERVING),
         "metadata": metadata,
         "spec": spec,
     }
@@ -46,21 +48,21 @@ def unfiltered() -> dict[str, Any]:
 
     Documentation: "Improving net-istio memory usage by using secret filtering for Service Mesh".
     """
-    variable = {"name": "ENABLE_SECRET_INFORMER_FILTERING_BY_CERT_UID", "value": "false"}
+    variable = {"name": SECRET_FILTER, "value": "false"}
     return {
-        "name": "net-istio-controller",
+        "name": NET_ISTIO,
         "env": [{"container": "controller", "envVars": [variable]}],
     }
 
 
-def _gateways(settings: Settings) -> dict[str, dict[str, str]]:
+def _gateways(ingress: Ingress) -> dict[str, dict[str, str]]:
     """Return where the gateways' Services are, where Knative would not look for them."""
-    if settings.mesh_namespace == DEFAULT_MESH_NAMESPACE:
+    if ingress.is_default:
         return {}
-    domain = f"{settings.mesh_namespace}.svc.cluster.local"
+    domain = f"{ingress.namespace}.svc.cluster.local"
     return {
         "istio": {
-            f"gateway.{SERVING_NAMESPACE}.{INGRESS_GATEWAY}": f"{INGRESS_SERVICE}.{domain}",
+            f"gateway.{SERVING_NAMESPACE}.{INGRESS_GATEWAY}": f"{ingress.service}.{domain}",
             f"local-gateway.{SERVING_NAMESPACE}.{LOCAL_GATEWAY}": f"{LOCAL_GATEWAY}.{domain}",
         }
     }
@@ -70,10 +72,16 @@ class KnativeServing(pulumi.ComponentResource):
     """Knative Serving inside the mesh, ready."""
 
     def __init__(
-        self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        section: Knative,
+        ingress: Ingress,
+        lifecycle: Lifecycle,
+        network_policies: bool = True,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:serving:KnativeServing", name, None, opts)
-        manifest = ready(serving(settings), settings.ready_timeout_seconds)
-        child = protected(child_options(self, opts), settings.protect)
-        declare("knative-serving", manifest, child)
+        manifest = serving(section, ingress, network_policies)
+        child = protected(child_options(self, opts), lifecycle.protect)
+        declare(SERVING_NAME, ready(manifest, lifecycle.ready_timeout_seconds), child)
         self.register_outputs({})

@@ -1,36 +1,33 @@
 """The Knative Service that proves the integration. Documentation: "Verifying the integration"."""
 
-from typing import Final
-
 import pulumi
 
+from components.knative import SIDECAR
 from components.resources import Manifest, child_options, declare, ready
-from components.sidecars import ANNOTATIONS
-from settings import Settings
+from mesh_policy.documented.kinds import KNATIVE_SERVICE, header
+from mesh_policy.documented.names import PASSTHROUGH
+from serverless_mesh import settings
+from serverless_mesh.settings import Lifecycle
 
-PASSTHROUGH: Final = "serving.knative.openshift.io/enablePassthrough"
-"""Lets the route pass TLS through, so that the gateway serves the wildcard certificate itself."""
 
-
-def url(settings: Settings, apps_domain: str) -> str:
+def url(section: settings.Verification, apps_domain: str) -> str:
     """Return the address of the service."""
-    return f"https://{settings.verification_name}-{settings.verification_project}.{apps_domain}"
+    return f"https://{section.first_label}.{apps_domain}"
 
 
-def service(settings: Settings) -> Manifest:
+def service(section: settings.Verification) -> Manifest:
     """Return the manifest of the Knative Service, with the three documented annotations."""
     return {
-        "apiVersion": "serving.knative.dev/v1",
-        "kind": "Service",
+        **header(KNATIVE_SERVICE),
         "metadata": {
-            "name": settings.verification_name,
-            "namespace": settings.verification_project,
+            "name": section.name,
+            "namespace": section.project,
             "annotations": {PASSTHROUGH: "true"},
         },
         "spec": {
             "template": {
-                "metadata": {"annotations": dict(ANNOTATIONS)},
-                "spec": {"containers": [{"image": settings.verification_image}]},
+                "metadata": {"annotations": dict(SIDECAR)},
+                "spec": {"containers": [{"image": section.image}]},
             }
         },
     }
@@ -40,9 +37,13 @@ class Verification(pulumi.ComponentResource):
     """The Knative Service, ready."""
 
     def __init__(
-        self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        section: settings.Verification,
+        lifecycle: Lifecycle,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:verification:Verification", name, None, opts)
-        manifest = ready(service(settings), settings.ready_timeout_seconds)
-        declare(settings.verification_name, manifest, child_options(self, opts))
+        manifest = ready(service(section), lifecycle.ready_timeout_seconds)
+        declare(section.name, manifest, child_options(self, opts))
         self.register_outputs({})

@@ -153,7 +153,7 @@ def verify() -> None:
         outputs = dev.outputs() if dev.exists() else {}
         if "verificationUrl" not in outputs:
             raise LocalEnvironmentError(
-                "the stack has no service to ask. Set serverless-mesh:verificationImage in "
+                "the stack has no service to ask. Set serverless-mesh:verification.image in "
                 f"{dev.SETTINGS.name}, then: make up"
             )
     dev.keep_ca_certificate(outputs)

@@ -78,7 +78,7 @@ def captured(*arguments: str) -> str:
 
 
 def exists() -> bool:
-    """Tell whether the stack was ever made here."""
+    """Say whether the stack was ever made here."""
     return any((STATE / ".pulumi" / "stacks").rglob(f"{STACK}.json"))
 
 

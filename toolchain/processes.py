@@ -42,12 +42,12 @@ def start(
         )
 
 
-def stop(process: subprocess.Popen[bytes], patience: float = 10) -> None:
-    """End a child: asked first, killed when it has not ended after `patience` seconds."""
+def stop(process: subprocess.Popen[bytes], retries: float = 10) -> None:
+    """End a child: asked first, killed when it has not ended after `retries` seconds."""
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(patience)
+            process.wait(retries)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -63,7 +63,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on the port of 127.0.0.1."""
+    """Say whether a server could listen on the port of 127.0.0.1."""
     with contextlib.closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

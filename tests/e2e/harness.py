@@ -19,7 +19,7 @@ from toolchain.environment import pulumi_environment
 from toolchain.operators.running import running_operators
 from toolchain.paths import BIN, ROOT
 
-PROGRAM_FILES = ("Pulumi.yaml", "__main__.py", "settings.py", "cluster.py", "components", "policy")
+PROGRAM_FILES = ("Pulumi.yaml", "__main__.py", "components", "preflight")
 
 
 @dataclass(frozen=True)
@@ -95,16 +95,20 @@ class PulumiStack:
     def destroy(self, *arguments: str) -> str:
         return self.succeed("destroy", "--yes", "--skip-preview", *arguments)
 
-    def configure(self, **values: object) -> None:
-        """Set config values of the project; lists and mappings are written as structures."""
-        for key, value in values.items():
+    def configure(self, values: Mapping[str, object] | None = None, **more: object) -> None:
+        """Set config values of the project, by keys such as `mesh.namespace`; lists as such."""
+        for key, value in {**(values or {}), **more}.items():
             if isinstance(value, list):
-                self.run("config", "rm", key)
+                self.remove(key)
                 for index, item in enumerate(value):
                     self.succeed("config", "set", "--path", f"{key}[{index}]", str(item))
             else:
                 text = str(value).lower() if isinstance(value, bool) else str(value)
-                self.succeed("config", "set", key, text)
+                self.succeed("config", "set", "--path", key, text)
+
+    def remove(self, key: str) -> None:
+        """Remove a config value, or a section; that it is not there is no error."""
+        self.run("config", "rm", "--path", key)
 
     def outputs(self) -> dict[str, Any]:
         return dict(json.loads(self.succeed("stack", "output", "--json", "--show-secrets")))

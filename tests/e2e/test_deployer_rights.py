@@ -108,7 +108,7 @@ def live(stack: PulumiStack, kubeconfig: Path, api: client.ApiClient) -> None:
     """Live through what a stack does: made, changed, read again, told to go, and gone."""
     stack.up()
     post(kubeconfig, stack)
-    stack.configure(keyBits=3072, terminationDrainDuration="40s")
+    stack.configure({"certificate.keyBits": 3072, "mesh.drainDuration": "40s"})
     stack.up("--refresh")
     stack.preview()
     grant(api, roles("destroy"))
@@ -128,15 +128,17 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
         client.CoreV1Api(api).create_namespaced_secret("shop", secret)
 
         stack.configure(
+            {
+                "kafka.bootstrapServers": ["kafka.kafka:9092"],
+                "verification.image": "openshift/hello-openshift",
+                "verification.project": "shop",
+                "operators.approval": "Automatic",
+            },
             projects=["shop"],
-            kafkaBootstrapServers=["kafka.kafka:9092"],
-            verificationImage="openshift/hello-openshift",
-            verificationProject="shop",
-            installOperators=True,
         )
         for path, value in {
-            "labelledSecrets[0].namespace": "shop",
-            "labelledSecrets[0].name": "shop-tls",
+            "knative.labelledSecrets[0].namespace": "shop",
+            "knative.labelledSecrets[0].name": "shop-tls",
             "domainMappings[0].host": "www.example.org",
             "domainMappings[0].project": "shop",
             "domainMappings[0].service": "hello",
@@ -176,10 +178,12 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
         kind.create(body=plane, namespace="istio-system")
         mine = make_stack(tmp_path / "existing", kubeconfig, name="existing")
         mine.configure(
-            existingMesh=True,
-            allowMeshChanges=["mtls", "drain", "gatewayLabels", "excludedPorts"],
-            wildcardFrom="cert-manager",
-            issuerName="corporate",
+            {
+                "mesh.existing": True,
+                "mesh.allowChanges": ["mtls", "drain", "gatewayLabels", "excludedPorts"],
+                "certificate.from": "cert-manager",
+                "certificate.issuer.name": "corporate",
+            }
         )
         running = mine.start("up", "--yes", "--skip-preview")
         played_cert_manager(client.CustomObjectsApi(api), running)

@@ -57,7 +57,7 @@ def test_a_review_shows_a_change_field_by_field(deployed: PulumiStack) -> None:
 
 
 def test_a_target_is_updated_alone(deployed: PulumiStack, own: Cluster) -> None:
-    deployed.configure(projects=["default"], terminationDrainDuration="40s")
+    deployed.configure({"mesh.drainDuration": "40s"}, projects=["default"])
     said = deployed.up("--target", urn(deployed, "ServiceMeshMemberRoll"))
     assert members(own) == ["knative-serving", "knative-eventing", "default"]
     assert "ServiceMeshControlPlane basic" not in said

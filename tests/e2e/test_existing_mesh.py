@@ -103,9 +103,11 @@ def team(own: Cluster) -> Iterator[Team]:
 def stack(own: Cluster, tmp_path: Path) -> PulumiStack:
     made = make_stack(tmp_path / "stack", own.kubeconfig)
     made.configure(
-        existingMesh=True,
+        {
+            "mesh.existing": True,
+            "mesh.allowChanges": ["mtls", "drain", "gatewayLabels", "excludedPorts"],
+        },
         projects=["shop"],
-        allowMeshChanges=["mtls", "drain", "gatewayLabels", "excludedPorts"],
     )
     return made
 
@@ -114,7 +116,7 @@ def test_the_whole_life_in_a_mesh_of_others(
     own: Cluster, team: Team, stack: PulumiStack, tmp_path: Path
 ) -> None:
     said = stack.fail("up", "--yes", "--skip-preview")
-    assert "existingMesh is true, but there is no ServiceMeshControlPlane in istio-system" in said
+    assert "mesh.existing is true, but there is no ServiceMeshControlPlane in istio-system" in said
     team.apply(MESH)
     team.apply(ROLL)
     before, roll = team.get(MESH), team.get(ROLL)
@@ -191,21 +193,21 @@ def test_serverless_is_never_moved_to_another_mesh(own: Cluster, tmp_path: Path)
     stack.up()
     before = stack.state()
     for key, value, found in (
-        ("meshNamespace", "other-mesh", "Serverless runs in the mesh of istio-system"),
-        ("controlPlaneName", "other", "Serverless runs in the mesh istio-system/basic"),
+        ("mesh.namespace", "other-mesh", "Serverless runs in the mesh of istio-system"),
+        ("mesh.name", "other", "Serverless runs in the mesh istio-system/basic"),
     ):
-        stack.configure(**{key: value})
+        stack.configure({key: value})
         for command in (("preview",), ("up", "--yes", "--skip-preview")):
             said = stack.fail(*command)
             assert found in said
             assert "not supported" in said
             assert "pulumi destroy" in said
-        stack.succeed("config", "rm", key)
+        stack.remove(key)
     assert count(stack.state()) == count(before)
     stack.succeed("up", "--yes", "--skip-preview", "--expect-no-changes")
     # The documented way out.
     stack.destroy()
-    stack.configure(meshNamespace="other-mesh")
+    stack.configure({"mesh.namespace": "other-mesh"})
     stack.up()
     stack.destroy()
 

@@ -101,7 +101,7 @@ class Live:
         pytest.fail(f"{place} is not ready after {PATIENCE} s")
 
     def accepts(self, place: Place, **content: Any) -> bool:
-        """Tell whether the object could be made."""
+        """Say whether the object could be made."""
         try:
             self.create(place, dry_run=True, **content)
         except ApiException:
@@ -216,7 +216,7 @@ class Trial:
         self.stack.succeed(*found[1].split()[1:], "--yes", "--skip-preview")
 
     def holds(self, place: Place) -> bool:
-        """Tell whether the state has the object, whatever became of it."""
+        """Say whether the state has the object, whatever became of it."""
         identity = f"{place.namespace}/{place.name}"
         return any(
             r.get("id") == identity and r["type"].endswith(f":{place.kind}")

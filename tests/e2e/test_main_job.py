@@ -214,10 +214,10 @@ def test_no_private_key_in_state_preview_or_logs(
     # Lines of the key itself, so that a copy without its PEM frame is seen too; not the first
     # ones, which hold the public modulus.
     needles = [*key.splitlines()[10:14], base64.b64encode(key.encode()).decode()[1200:1260]]
-    deployed.configure(keyBits=3072)
+    deployed.configure({"certificate.keyBits": 3072})
     said = deployed.preview()
     events = deployed.succeed("preview", "--json")
-    deployed.configure(keyBits=2048)
+    deployed.configure({"certificate.keyBits": 2048})
     logs = "".join(
         path.read_text("utf-8", "replace") for path in (cluster.folder / "log").iterdir()
     )

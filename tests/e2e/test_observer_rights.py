@@ -1,4 +1,4 @@
-"""`deploy/observer.yaml` is what judging a live cluster takes: all of it, and nothing more."""
+"""`deploy/observer.yaml` is what checking a live cluster takes: all of it, and nothing more."""
 
 import copy
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
 from typer.testing import CliRunner, Result
 
-from cli.main import app
 from harness import grant, make_stack, playing_operators, roles, until
-from policy.api import Api
-from policy.model import Ref
-from policy.names import SECRET
-from policy.observe import Observation, followed, observe
-from policy.rules import RULES
-from policy.world import World
+from mesh_policy.cluster.api import Api
+from mesh_policy.documented.kinds import SECRET
+from mesh_policy.findings import Ref
+from mesh_policy.observe import Observation, followed, observe
+from mesh_policy.rules import RULES
+from mesh_policy.world import World
+from serverless_mesh.cli.main import app
 from tests.policy.integration import documented
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK

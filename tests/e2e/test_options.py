@@ -42,19 +42,21 @@ def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         core.create_namespaced_secret("shop", secret)
     stack = make_stack(tmp_path_factory.mktemp("options-stack"), own.kubeconfig)
     stack.configure(
+        {
+            "kafka.bootstrapServers": ["kafka-a.kafka:9092", "kafka-b.kafka:9093"],
+            "kafka.partitions": 6,
+            "kafka.replicationFactor": 2,
+            "knative.metrics": True,
+            "mesh.manageNetworkPolicy": False,
+            "knative.secretFiltering": False,
+            "verification.image": "openshift/hello-openshift",
+            "verification.project": "shop",
+            "operators.approval": "Automatic",
+        },
         projects=["shop"],
-        kafkaBootstrapServers=["kafka-a.kafka:9092", "kafka-b.kafka:9093"],
-        kafkaPartitions=6,
-        kafkaReplicationFactor=2,
-        metrics=True,
-        manageNetworkPolicy=False,
-        secretFiltering=False,
-        verificationImage="openshift/hello-openshift",
-        verificationProject="shop",
-        installOperators=True,
     )
     structures = {
-        "labelledSecrets": [{"namespace": "shop", "name": "shop-tls"}],
+        "knative.labelledSecrets": [{"namespace": "shop", "name": "shop-tls"}],
         "domainMappings": [
             {"host": "www.example.org", "project": "shop", "service": "hello", "secret": "shop-tls"}
         ],
@@ -171,9 +173,9 @@ def test_destroy_leaves_the_labelled_secret_as_it_was(own: Cluster, tmp_path: Pa
         before: Any = core.create_namespaced_secret("bank", secret)
         program = (
             "from components.labelled_secrets import LabelledSecrets\n"
-            "from settings import parse\n"
-            "values = {'labelledSecrets': [{'namespace': 'bank', 'name': 'tls'}]}\n"
-            "LabelledSecrets('labelled', parse(values, 'here'))\n"
+            "from serverless_mesh.settings import LabelledSecret\n"
+            "secret = LabelledSecret(namespace='bank', name='tls')\n"
+            "LabelledSecrets('labelled', [secret])\n"
         )
         stack = make_stack(tmp_path, own.kubeconfig, program=program)
         env = {"PYTHONPATH": str(ROOT)}
@@ -195,7 +197,7 @@ def test_a_missing_operator_is_named(own: Cluster, tmp_path: Path) -> None:
         said = stack.fail("up", "--yes", "--skip-preview")
         assert "the OpenShift Serverless operator is not installed" in said
         assert "operator.knative.dev/v1beta1 KnativeServing" in said
-        assert "installOperators" in said
+        assert "serverless-mesh:operators" in said
         resources: list[dict[str, Any]] = json.loads(stack.succeed("stack", "export"))[
             "deployment"
         ].get("resources", [])
@@ -221,7 +223,7 @@ def test_operators_bring_their_definitions(tmp_path: Path) -> None:
                 taken.append(item)
                 objects.delete_cluster_custom_object(*definitions, item["metadata"]["name"])
         stack = make_stack(tmp_path / "stack", bare.kubeconfig)
-        stack.configure(installOperators=True)
+        stack.configure({"operators.approval": "Automatic"})
         # Nothing of it can be dry-run yet.
         assert "preview failed" not in stack.preview(*PACK)
         running = stack.start("up", "--yes", "--skip-preview", *PACK)

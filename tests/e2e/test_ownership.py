@@ -221,21 +221,21 @@ def test_the_mesh_changes_hands_and_back(stack: PulumiStack, others: Others) -> 
     others.create(namespace("theirs"))
     others.settle_in("istio-system")
     before = others.record([PLANE, ROLL])
-    stack.configure(existingMesh=True)
+    stack.configure({"mesh.existing": True})
     stack.succeed("up", "--yes", *PACK)
     assert others.record([PLANE, ROLL]) == before
     assert others.get(member("knative-serving")) is not None
     # Now its owners take others in; nothing of that is lost when the stack is to have it back.
     others.patch(ROLL, spec={"members": [*others.members(), "theirs"]})
     before = others.record([PLANE, ROLL])
-    stack.configure(existingMesh=False)
+    stack.configure({"mesh.existing": False})
     for command in (*PREVIEW_AND_UPDATE, ("preview", *PACK)):
         assert "lists theirs besides the stack's own" in stack.fail(*command)
     stack.configure(projects=["theirs"])
     said = stack.fail("preview")
     assert "2 objects of others would be taken over" in said
     assert "ServiceMeshControlPlane istio-system/basic already exists" in said
-    assert "set serverless-mesh:existingMesh to true" in said
+    assert "set serverless-mesh:mesh.existing to true" in said
     assert others.record([PLANE, ROLL]) == before
     for imported in _import_commands(said):
         stack.succeed(*imported, "--yes", "--skip-preview")
@@ -255,17 +255,17 @@ def test_a_shared_mesh_is_changed_only_as_its_owners_agreed(
     mesh = {**PLANE, "spec": {"profiles": ["default"]}}
     others.create(namespace("istio-system"), mesh)
     before = others.record([PLANE])
-    stack.configure(existingMesh=True)
+    stack.configure({"mesh.existing": True})
     for command in PREVIEW_AND_UPDATE:
         said = stack.fail(*command)
         assert (
             "gatewayLabels: spec.gateways.ingress.service.metadata.labels.knative becomes" in said
         )
         assert "the operator deletes the ingress gateway and makes it anew" in said
-        assert f"allowMeshChanges: [{', '.join(CONSENT)}]" in said
+        assert f"allowChanges: [{', '.join(CONSENT)}]" in said
     assert others.record([PLANE]) == before
     assert others.get(namespace("knative-serving")) is None
-    stack.configure(allowMeshChanges=CONSENT)
+    stack.configure({"mesh.allowChanges": CONSENT})
     said = stack.succeed("preview")
     assert "which others own, changes: spec.security.dataPlane.mtls becomes true (now not" in said
     stack.up()
@@ -282,7 +282,9 @@ def test_memberships_of_others_are_adopted_and_stay(stack: PulumiStack, others: 
     theirs = [member("knative-serving"), member("shop")]
     before = others.record(theirs)
     stack.configure(
-        existingMesh=True, allowMeshChanges=CONSENT, projects=["shop", "bank"], protect=False
+        {"mesh.existing": True, "mesh.allowChanges": CONSENT},
+        projects=["shop", "bank"],
+        protect=False,
     )
     stack.succeed("up", "--yes", *PACK)
     assert [each["spec"] for each in others.record(theirs)] == [each["spec"] for each in before]
@@ -301,11 +303,11 @@ def test_the_certificate_changes_hands(own: Cluster, stack: PulumiStack, others:
     stack.up()
     before = others.record([SECRET])
     # Given away, to whoever renews it.
-    stack.configure(wildcardFrom="secret")
+    stack.configure({"certificate.from": "secret"})
     stack.succeed("up", "--yes", *PACK)
     assert others.record([SECRET]) == before
     # Had back only when asked for by name.
-    stack.configure(wildcardFrom="authority")
+    stack.configure({"certificate.from": "authority"})
     said = stack.fail("preview")
     assert "Secret istio-system/wildcard-certs already exists" in said
     assert others.record([SECRET]) == before
@@ -317,33 +319,33 @@ def test_the_certificate_changes_hands(own: Cluster, stack: PulumiStack, others:
     # To cert-manager, which writes the same secret.
     with own.client() as api:
         client.ApiextensionsV1Api(api).create_custom_resource_definition(CERTIFICATES)
-        stack.configure(wildcardFrom="cert-manager", issuerName="issuer")
+        stack.configure({"certificate.from": "cert-manager", "certificate.issuer.name": "issuer"})
         running = stack.start("up", "--yes", "--skip-preview")
         played_cert_manager(client.CustomObjectsApi(api), running)
         output, _ = running.communicate()
     assert running.returncode == 0, output
     assert others.record([SECRET]) == [after]
     # Away from it: the secret is its own now, and so is the Certificate that renews it.
-    stack.succeed("config", "rm", "issuerName")
-    stack.configure(wildcardFrom="authority")
+    stack.remove("certificate.issuer")
+    stack.configure({"certificate.from": "authority"})
     assert "Secret istio-system/wildcard-certs already exists" in stack.fail("preview")
     assert others.record([SECRET]) == [after]
     # Another name: the one that other gateways may serve stays.
-    stack.configure(wildcardSecret="other-certs")
+    stack.configure({"certificate.secret": "other-certs"})
     stack.up()
     assert others.record([SECRET]) == [after]
 
 
 def test_operators_stay_when_the_stack_lets_go_of_them(stack: PulumiStack, others: Others) -> None:
-    stack.configure(installOperators=True)
+    stack.configure({"operators.approval": "Automatic"})
     stack.up()
     kept = [*SUBSCRIPTIONS, namespace("openshift-serverless"), namespace("openshift-operators")]
     before = others.record(kept)
-    stack.configure(installOperators=False)
+    stack.remove("operators")
     stack.succeed("up", "--yes", *PACK)
     assert others.record(kept) == before
     # And back: the group is adopted, the subscriptions are named.
-    stack.configure(installOperators=True)
+    stack.configure({"operators.approval": "Automatic"})
     said = stack.fail("preview")
     assert "Subscription openshift-serverless/serverless-operator already exists" in said
     assert "Subscription openshift-operators/servicemeshoperator already exists" in said

@@ -5,6 +5,7 @@ where the rule stops a preview and its gate stops an update that skipped the pre
 cluster behind the stack's back, where `serverless-mesh check` finds it.
 """
 
+import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
 from typer.testing import CliRunner
 
-from cli.main import app
 from harness import PulumiStack, make_stack
-from policy.pack import GATE, OBSERVED
-from policy.world import ref_of
-from tests.policy.integration import BROKEN, broken, documented
+from mesh_policy.crossguard.pack import GATE, OBSERVED
+from mesh_policy.reading.objects import ref_of
+from serverless_mesh.cli.main import app
+from tests.policy.integration import BROKEN, broken, documented, merged
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -136,6 +137,40 @@ def test_the_gate_stops_the_write_when_the_preview_is_skipped(door: Door, rule: 
         door.stack.succeed(*update)
     else:
         assert door.get(BROKEN[rule]) == before
+
+
+EXEMPT = "serverless-mesh/exempt"
+REASON = "the team moves it next week, ticket 4711"
+ROUTED = "knative-service-annotations"
+
+
+@pytest.mark.parametrize(("reason", "passes"), [(REASON, True), ("because", False)])
+def test_an_exempt_object_passes_every_door_with_its_reason(
+    door: Door, reason: str, passes: bool
+) -> None:
+    """Before anything was written behind the stack's back: what others hold is a conflict."""
+    wrong = copy.deepcopy(BROKEN[ROUTED])
+    wrong["metadata"]["annotations"][EXEMPT] = f"{ROUTED}: {reason}"
+    right = next(body for body in documented() if ref_of(body) == ref_of(wrong))
+    door.declare([merged(body, wrong) if body == right else body for body in documented()])
+    levels: dict[str, Any] = {ROUTED: "mandatory", ROUTED + GATE: "mandatory"}
+    run = door.stack.run("preview", *door.pack(**levels, exempted="advisory"))
+    assert (run.code == 0) is passes, run.output
+    assert (f"exempt: {reason}" in run.output) is passes
+    run = door.stack.run("up", "--yes", "--skip-preview", *door.pack(**levels))
+    assert (run.code == 0) is passes, run.output
+    door.declare(documented())
+    door.write(wrong)
+    try:
+        arguments = ["check", "--kubeconfig", str(door.cluster.kubeconfig), "--rule", ROUTED]
+        done = CliRunner().invoke(app, arguments)
+    finally:
+        annotations = {**right["metadata"]["annotations"], EXEMPT: None}
+        door.write({**right, "metadata": {**right["metadata"], "annotations": annotations}})
+        door.stack.succeed("refresh", "--yes", "--skip-preview")
+        door.stack.up()
+    assert done.exit_code == (0 if passes else 1), done.output
+    assert (f"exempt: {reason}" in done.output) is passes
 
 
 @pytest.mark.parametrize("rule", BROKEN)

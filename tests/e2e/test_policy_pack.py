@@ -1,4 +1,4 @@
-"""The pack with the program, under the real engine: what it stops, says, mends and lets be."""
+"""The pack with the program, under the real engine: what it stops, says, remediates and lets be."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import yaml
 from kubernetes import client
 
 from harness import PulumiStack, StackFactory, make_stack, playing_operators
-from policy.pack import GATE, OBSERVED, UNDETERMINED
+from mesh_policy.crossguard.pack import GATE, OBSERVED, UNDETERMINED
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 

@@ -21,9 +21,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from policy.model import Finding, Kind, Rule, Undetermined, judge
-from policy.values import UNKNOWN, Secret
-from policy.world import Given, StackResource, World, ref_of
+from mesh_policy.documented.kinds import Kind
+from mesh_policy.findings import Finding, Undetermined
+from mesh_policy.reading.objects import Given, StackResource, ref_of
+from mesh_policy.reading.values import UNKNOWN, Secret
+from mesh_policy.rule import Rule, evaluate
+from mesh_policy.world import World
 
 FIXTURES = Path(__file__).parent / "fixtures"
 NOW = datetime.now(UTC)
@@ -160,6 +163,19 @@ class Case:
     def good(self) -> bool:
         return not self.expected
 
+    @property
+    def bad(self) -> bool:
+        """Whether something is wrong for certain."""
+        return any(not line.startswith("unknown:") for line in self.expected)
+
+    @property
+    def shows(self) -> bool:
+        """Whether there is something to see: an object that is declared, deleted or of a stack."""
+        return bool(self.world.by_key or self.world.going or self.world.stack)
+
+    def findings(self, rule: Rule) -> list[Finding]:
+        return findings(rule, self.world)
+
 
 def kind(written: str) -> Kind:
     name, _, group = written.partition(".")
@@ -202,7 +218,7 @@ def says(finding: Finding) -> str:
 
 
 def findings(rule: Rule, world: World) -> list[Finding]:
-    return [judgement.finding for judgement in judge([rule], world)]
+    return [result.finding for result in evaluate([rule], world)]
 
 
 def agrees(expected: str, finding: Finding) -> bool:
@@ -212,3 +228,8 @@ def agrees(expected: str, finding: Finding) -> bool:
 
 def place_of(expected: str) -> str:
     return expected.partition(" -- ")[0].strip()
+
+
+def cases(rule: str) -> list[Case]:
+    """Return the fixtures of a rule."""
+    return [load(path) for path in sorted((FIXTURES / rule).glob("*.yaml"))]

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from policy.world import ref_of
+from mesh_policy.reading.objects import ref_of
 from tests.policy.cases import Loader
 
 FOLDER = Path(__file__).parent

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.model import Violation
-from policy.rules.no_conflicting_wildcard_gateway import RULE
-from policy.world import Given, World
+from mesh_policy.findings import Violation
+from mesh_policy.reading.objects import Given
+from mesh_policy.rules.no_conflicting_wildcard_gateway import RULE
+from mesh_policy.world import World
 from tests.policy.cases import findings
 
 SERVING = "knative-serving"
@@ -50,7 +51,7 @@ class Claim(NamedTuple):
         return self[1:] == other[1:]
 
     def takes(self, wide: "Claim", domain: str) -> bool:
-        """Tell whether a narrower wildcard goes before a wide one for every name of a domain."""
+        """Say whether a narrower wildcard goes before a wide one for every name of a domain."""
         narrower = self.host.startswith("*.") and f"name.{domain}".endswith(self.host[1:])
         return narrower and wide.host == "*" and self[1:3] == wide[1:3]
 
@@ -188,7 +189,7 @@ class Oracle:
         return None
 
     def reads(self, mesh: str | None, namespace: str) -> bool:
-        """Tell whether a mesh's control plane reads what is in a namespace."""
+        """Say whether a mesh's control plane reads what is in a namespace."""
         if mesh is None or namespace in self.members[mesh]:
             return True
         others = [members for name, members in self.members.items() if name != mesh]
@@ -201,8 +202,8 @@ class Oracle:
         )
         if serverless and (home is not None or not self.labels):
             return set(self.within(home, serverless=True))
-        judged: list[str | None] = [*self.labels] or [None]
-        return {found for mesh in judged for found in self.within(mesh, serverless=False)}
+        checked: list[str | None] = [*self.labels] or [None]
+        return {found for mesh in checked for found in self.within(mesh, serverless=False)}
 
     def within(
         self, mesh: str | None, *, serverless: bool
@@ -236,14 +237,14 @@ class Oracle:
         ]
 
 
-def judged(bodies: list[Body]) -> World:
+def checked(bodies: list[Body]) -> World:
     return World.of(map(Given, [INGRESSES, *bodies]), complete=True)
 
 
 @settings(max_examples=1000, deadline=None, derandomize=True)
 @given(worlds())
 def test_the_rule_finds_what_comparing_every_pair_finds(bodies: list[Body]) -> None:
-    found = findings(RULE, judged(bodies))
+    found = findings(RULE, checked(bodies))
     violations = [each for each in found if isinstance(each, Violation)]
     places = [((each.ref.namespace, each.ref.name), each.field) for each in violations]
     assert set(places) == Oracle(bodies).violations()
@@ -257,4 +258,4 @@ def test_the_order_of_the_objects_changes_nothing(
 ) -> None:
     shuffled = list(bodies)
     shuffling.shuffle(shuffled)
-    assert set(findings(RULE, judged(shuffled))) == set(findings(RULE, judged(bodies)))
+    assert set(findings(RULE, checked(shuffled))) == set(findings(RULE, checked(bodies)))

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
-from policy.model import Violation, judge
-from policy.rules import RULES
-from policy.world import Given, World
+from mesh_policy.findings import Violation
+from mesh_policy.reading.objects import Given
+from mesh_policy.rule import evaluate
+from mesh_policy.rules import RULES
+from mesh_policy.world import World
+from serverless_mesh.cli.main import app
 from tests.policy.integration import BROKEN, broken, documented
 
 DOMAIN = {
@@ -21,12 +23,12 @@ DOMAIN = {
 
 
 def test_the_documented_integration_breaks_no_rule() -> None:
-    found = list(judge(RULES, World.of([Given(DOMAIN), *map(Given, documented())])))
+    found = list(evaluate(RULES, World.of([Given(DOMAIN), *map(Given, documented())])))
     assert not [each for each in found if isinstance(each.finding, Violation)]
 
 
 def test_every_rule_has_its_case() -> None:
-    """But for those that judge what an update does: `tests/e2e/test_ownership.py` has them."""
+    """But for those that check what an update does: `tests/e2e/test_ownership.py` has them."""
     assert set(BROKEN) == {rule.id for rule in RULES if not rule.of_updates}
 
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.model import judge
-from policy.rules import RULES
-from policy.values import UNKNOWN, Secret
-from policy.world import Given, World
+from mesh_policy.reading.objects import Given
+from mesh_policy.reading.values import UNKNOWN, Secret
+from mesh_policy.rule import evaluate
+from mesh_policy.rules import RULES
+from mesh_policy.world import World
 from tests.policy.cases import tls_data
 from tests.policy.integration import BROKEN, documented, merged
 
@@ -64,13 +65,13 @@ ODD: Final[tuple[Any, ...]] = (
 KEYS: Final[tuple[Any, ...]] = (1, None, "", "spec", "metadata", "*", ("a", "b"))
 
 
-def judged(bodies: list[Any]) -> None:
+def checked(bodies: list[Any]) -> None:
     """Let every rule see the bodies alone, and half over and half patching what is right."""
     given = [Given(body, "file:1", bool(n % 3)) for n, body in enumerate(bodies)]
     over = World.of(given[::2], GOOD, patches=given[1::2], complete=True, mesh="istio-system")
     for world in (World.of(given), over):
-        for judgement in judge(RULES, world):
-            assert str(judgement.finding)
+        for result in evaluate(RULES, world):
+            assert str(result.finding)
         for item, rule in product(world.by_key.values(), MENDING):
             rule(item.body, world)
 
@@ -105,7 +106,7 @@ def test_objects_with_something_wrong_anywhere(seed: int) -> None:
     for _ in range(dice.randint(1, 20)):
         if bodies:
             spoil(bodies, dice)
-    judged(bodies)
+    checked(bodies)
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -126,7 +127,7 @@ anything = st.recursive(
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(st.sampled_from(OBJECTS), anything, anything), max_size=4), anything)
 def test_objects_of_any_shape(found: list[tuple[dict[str, Any], Any, Any]], alone: Any) -> None:
-    judged(
+    checked(
         [alone]
         + [
             {**given, "spec": spec} if spec is not None else {**given, "metadata": metadata}
@@ -148,7 +149,7 @@ def replaced(value: Any, odd: Any, depth: int) -> Any:
 def test_every_field_at_once_is_odd(depth: int) -> None:
     for odd, field in product(ODD, ("metadata", "spec", "data")):
         having = [body for body in OBJECTS if field in body]
-        judged([{**body, field: replaced(body[field], odd, depth)} for body in having])
+        checked([{**body, field: replaced(body[field], odd, depth)} for body in having])
 
 
 def test_lists_are_huge() -> None:
@@ -158,16 +159,16 @@ def test_lists_are_huge() -> None:
             where, key = list(places(huge))[n]
             if isinstance(where[key], list):
                 where[key] = where[key] * HUGE
-                judged([huge])
+                checked([huge])
 
 
 def test_mappings_are_huge() -> None:
     labels = {f"label-{n}": "x" for n in range(HUGE)}
     for body in BROKEN.values():
         metadata = {"labels": labels, "annotations": labels}
-        judged([merged(body, {"metadata": metadata, "spec": {"selector": labels, **labels}})])
+        checked([merged(body, {"metadata": metadata, "spec": {"selector": labels, **labels}})])
 
 
 @pytest.mark.parametrize("field", ["spec", "metadata", "data", "kind", "apiVersion"])
 def test_objects_nest_deeply(field: str) -> None:
-    judged([nested(DEEP), *({**body, field: nested(DEEP)} for body in BROKEN.values())])
+    checked([nested(DEEP), *({**body, field: nested(DEEP)} for body in BROKEN.values())])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.rules import RULES
+from mesh_policy.rules import RULES
 from tests.policy.cases import FIXTURES, agrees, findings, load, place_of, says, summary
 
 BY_ID = {rule.id: rule for rule in RULES}

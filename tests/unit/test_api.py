@@ -10,9 +10,9 @@ import pytest
 import urllib3
 import yaml
 
-from policy.api import Api, RefusedError
-from policy.model import Kind
-from policy.observe import ObserveError, observe
+from mesh_policy.cluster.api import Api, RefusedError
+from mesh_policy.documented.kinds import Kind
+from mesh_policy.observe import ObserveError, observe
 
 PATIENCE = 30.0
 """Seconds, a limit that no test reaches unless something is wrong."""
@@ -128,7 +128,7 @@ def test_a_server_that_asks_to_wait_is_not_waited_for() -> None:
 
 
 def test_an_answer_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("policy.api.LARGEST", 1 << 20)
+    monkeypatch.setattr("mesh_policy.cluster.api.LARGEST", 1 << 20)
     endless = OK + b"Content-Length: 1000000000000\r\n\r\n"
 
     def answer(connection: socket.socket, _: bytes) -> None:
@@ -199,7 +199,7 @@ def test_kinds_that_are_none_are_not_read() -> None:
 
 
 def test_a_list_that_never_ends_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("policy.observe._PAGES", 10)
+    monkeypatch.setattr("mesh_policy.observe._PAGES", 10)
     page = {"apiVersion": "v1", "kind": "NamespaceList", "items": [], "metadata": {"continue": "x"}}
     answers = {"/apis": LISTS, "/api/v1": SERVED, "/api/v1/namespaces": page}
     kind = Kind("", "Namespace")

@@ -9,9 +9,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from cli import manifests
-from cli.main import app
-from policy.rules import RULES
+import mesh_policy
+from mesh_policy.rules import RULES
+from serverless_mesh.cli import manifests
+from serverless_mesh.cli.main import app
 from tests.policy.cases import private_key, private_pem
 from tests.policy.integration import broken, documented
 
@@ -19,7 +20,7 @@ CONFLICT = "no-conflicting-wildcard-gateway"
 EXPOSED = "ingress-gateway-not-exposed"
 ADDRESS = "https://127.0.0.1:9"
 
-JUDGING = [rule for rule in RULES if not rule.of_updates]
+CHECKING = [rule for rule in RULES if not rule.of_updates]
 
 
 def gateway(name: str, host: str = "*", namespace: str = "shop") -> dict[str, Any]:
@@ -73,7 +74,7 @@ def write(file: Path, *bodies: Any) -> Path:
 
 
 def refused(*arguments: str | Path, stdin: str | bytes | None = None) -> str:
-    """Return what is said of something that can't be judged."""
+    """Return what is said of something that can't be checked."""
     done = check(*arguments, stdin=stdin)
     assert done.exit_code == 2, done.output
     assert not done.stdout
@@ -84,7 +85,7 @@ def refused(*arguments: str | Path, stdin: str | bytes | None = None) -> str:
 def test_good_manifests_are_exit_code_0(tmp_path: Path) -> None:
     done = check("-f", write(tmp_path / "a.yaml", ONE, gateway("two", "shop.example.org")))
     assert done.exit_code == 0, done.output
-    assert f"objects: 2, rules: {len(JUDGING)}, violations: 0, undetermined: 0" in done.output
+    assert f"objects: 2, rules: {len(CHECKING)}, violations: 0, undetermined: 0" in done.output
 
 
 def test_the_documented_integration_is_exit_code_0(tmp_path: Path) -> None:
@@ -98,11 +99,10 @@ def test_a_violation_is_exit_code_1_and_says_what_where_and_what_to_do(tmp_path:
     assert done.exit_code == 1
     (rule,) = [rule for rule in RULES if rule.id == CONFLICT]
     for text in (
-        f"ERROR {CONFLICT}: Gateway shop/one ({file}:1)",
-        "at:     spec.servers[0].hosts[0]",
+        f"ERROR {CONFLICT} ({file}:1): Gateway shop/one spec.servers[0].hosts[0]: found ",
         "Gateway shop/two also claims",
-        rule.remedy,
-        rule.section,
+        f"\n  why: {rule.why}\n  do:  {rule.remedy}\n",
+        f"\n  see: {rule.section.title}, {rule.section.url}\n",
         "violations: 2,",
     ):
         assert text in done.stdout
@@ -255,8 +255,8 @@ def test_a_file_that_is_no_text_is_exit_code_2(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "---\n---\n", "# nothing\n", "just: values\n", "[]", "- a"])
-def test_nothing_to_judge_is_exit_code_2(text: str) -> None:
-    assert "nothing to judge: no Kubernetes object" in refused("-f", "-", stdin=text)
+def test_nothing_to_check_is_exit_code_2(text: str) -> None:
+    assert "nothing to check: no Kubernetes object" in refused("-f", "-", stdin=text)
 
 
 def test_nothing_named_is_exit_code_2_with_what_to_do() -> None:
@@ -267,9 +267,9 @@ def test_what_is_no_object_is_said_and_the_rest_judged(tmp_path: Path) -> None:
     write(tmp_path / "values.yaml", {"replicas": 3})
     write(tmp_path / "gateways.yaml", ONE, TWO, {"apiVersion": "v1", "kind": "Service"})
     done = check("-f", tmp_path)
-    assert done.exit_code == 2, "not everything was judged"
+    assert done.exit_code == 2, "not everything was checked"
     assert "violations: 2" in done.stdout
-    assert f"not judged: {tmp_path / 'values.yaml'}:1: takes an object with" in done.stderr
+    assert f"not checked: {tmp_path / 'values.yaml'}:1: takes an object with" in done.stderr
     assert "Service: metadata.name takes a name, found nothing" in done.stderr
 
 
@@ -279,7 +279,7 @@ def test_a_rule_that_is_none_is_exit_code_2_with_the_nearest() -> None:
     assert "`serverless-mesh rules` lists them" in refused("--rule", "zzz")
 
 
-def test_only_the_rules_asked_for_judge(tmp_path: Path) -> None:
+def test_only_the_rules_asked_for_check(tmp_path: Path) -> None:
     file = write(tmp_path / "a.yaml", *broken(documented(), EXPOSED), ONE, TWO)
     assert {each["rule"] for each in found("-f", file, "--rule", EXPOSED)} == {EXPOSED}
     both = found("-f", file, "--rule", EXPOSED, "--rule", CONFLICT)
@@ -303,8 +303,9 @@ def test_the_mesh_of_serverless_can_be_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kubeconfig", [None, "clusters: [", "contexts: []", "server"])
 def test_a_cluster_that_can_not_be_read_is_exit_code_2(
-    tmp_path: Path, kubeconfig: str | None
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kubeconfig: str | None
 ) -> None:
+    monkeypatch.setattr("mesh_policy.observe._WITHIN", 0.0)
     file = tmp_path / "kubeconfig"
     if kubeconfig == "server":
         context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
@@ -331,7 +332,8 @@ def test_json_has_all_that_the_text_has(tmp_path: Path) -> None:
         "source": f"{file}:1",
     }
     assert [each["name"] for each in first["related"]] == ["two"]
-    assert (first["remedy"], first["section"]) == (rule.remedy, rule.section)
+    assert (first["why"], first["remedy"]) == (rule.why, rule.remedy)
+    assert (first["section"], first["url"]) == rule.section
     assert first["found"]
     assert first["needed"]
 
@@ -351,11 +353,14 @@ def test_sarif_is_what_code_scanners_take(tmp_path: Path) -> None:
     (run,) = log["runs"]
     driver = run["tool"]["driver"]
     assert driver["name"] == "serverless-mesh"
-    assert [rule["id"] for rule in driver["rules"]] == [rule.id for rule in JUDGING]
+    assert driver["version"] == mesh_policy.__version__
+    assert driver["informationUri"].startswith("https://")
+    assert [rule["id"] for rule in driver["rules"]] == [rule.id for rule in CHECKING]
     for rule in driver["rules"]:
         assert rule["shortDescription"]["text"]
         assert rule["fullDescription"]["text"]
         assert rule["help"]["text"]
+        assert rule["helpUri"].startswith("https://")
         assert rule["defaultConfiguration"]["level"] in ("error", "warning")
     assert {result["level"] for result in run["results"]} == {"error", "note"}
     for result in run["results"]:
@@ -367,6 +372,63 @@ def test_sarif_is_what_code_scanners_take(tmp_path: Path) -> None:
     place = conflict["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"].endswith("/my%20gateways.yaml")
     assert place["region"]["startLine"] > 1
+
+
+EXEMPT = "serverless-mesh/exempt"
+REASON = "the host is moved next week, ticket 4711"
+
+
+def exempt(written: str) -> list[dict[str, Any]]:
+    excused = gateway("one")
+    excused["metadata"]["annotations"] = {EXEMPT: written}
+    return [excused, TWO]
+
+
+def test_an_object_is_exempt_for_a_reason_and_stays_in_the_report(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.yaml", *exempt(f"{CONFLICT}, strict-mtls: {REASON}"))
+    done = check("-f", file, "--rule", CONFLICT)
+    assert done.exit_code == 1, "the other one is not exempt"
+    assert f"EXEMPT {CONFLICT} ({file}:1): Gateway shop/one" in done.stdout
+    assert f"\n  exempt: {REASON}\n" in done.stdout
+    assert "violations: 1, undetermined: 0, not read: 0, exempt: 1" in done.stdout
+    both = [{**body, "metadata": {**body["metadata"]}} for body in exempt(f"{CONFLICT}: {REASON}")]
+    both[1]["metadata"]["annotations"] = both[0]["metadata"]["annotations"]
+    file = write(tmp_path / "b.yaml", *both)
+    assert check("-f", file, "--rule", CONFLICT).exit_code == 0
+    for each in found("-f", file, "--rule", CONFLICT):
+        assert (each["outcome"], each["reason"]) == ("exempt", REASON)
+    log = json.loads(check("-f", file, "--format", "sarif", "--rule", CONFLICT).stdout)
+    for result in log["runs"][0]["results"]:
+        (suppression,) = result["suppressions"]
+        assert (suppression["kind"], suppression["justification"]) == ("inSource", REASON)
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        (f"{CONFLICT}: ok", "takes a reason of at least 10 characters"),
+        (f"{CONFLICT} because of the ticket", "takes the ids of rules, a colon and a reason"),
+        (f"strict-mtls: {REASON}", None),
+        ("", "takes the ids of rules, a colon and a reason"),
+    ],
+)
+def test_an_exemption_that_does_not_hold_says_why(
+    tmp_path: Path, written: str, why: str | None
+) -> None:
+    file = write(tmp_path / "a.yaml", *exempt(written))
+    first, _ = found("-f", file, "--rule", CONFLICT)
+    assert first["outcome"] == "violation"
+    assert (EXEMPT in first["needed"]) is (why is not None)
+    assert (why or "") in first["needed"]
+
+
+def test_no_annotation_excuses_a_key_in_plaintext(tmp_path: Path) -> None:
+    pem = private_pem(private_key("leaf", 2048, True))
+    about = {"name": "settings", "annotations": {EXEMPT: f"no-plaintext-keys: {REASON}"}}
+    file = write(tmp_path / "a.yaml", {**MAP, "metadata": about, "data": {"plain": pem}})
+    (only,) = found("-f", file, "--rule", "no-plaintext-keys")
+    assert only["outcome"] == "violation"
+    assert "exempts nothing from no-plaintext-keys" in only["needed"]
 
 
 def test_sarif_of_one_rule_describes_that_rule_alone(tmp_path: Path) -> None:
@@ -443,4 +505,4 @@ def test_an_unknown_format_is_exit_code_2() -> None:
 def test_rules_of_updates_are_refused_by_name() -> None:
     done = CliRunner().invoke(app, ["check", "-f", "-", "--rule", "nothing-torn-down"])
     assert done.exit_code == 2
-    assert "judges what an update does" in done.output
+    assert "checks what an update does" in done.output

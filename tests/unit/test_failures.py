@@ -13,11 +13,12 @@ import typer
 import yaml
 from typer.testing import CliRunner, Result
 
-from cli import manifests
-from cli.main import app
-from policy import x509
-from policy.model import Kind, Ref, Undetermined, Violation
-from policy.printing import in_json, printable
+from mesh_policy.documented.kinds import Kind
+from mesh_policy.escaping import in_json, printable
+from mesh_policy.findings import Ref, Undetermined, Violation
+from mesh_policy.reading import x509
+from serverless_mesh.cli import manifests
+from serverless_mesh.cli.main import app
 from tests.policy.cases import private_key, private_pem
 from tests.policy.integration import documented
 
@@ -50,7 +51,7 @@ def test_a_fault_of_our_own_is_exit_code_2_in_one_line(
     done = run("check", "-f", "x")
     assert done.exit_code == 2
     (line,) = done.stderr.splitlines()
-    assert "a fault of serverless-mesh itself, LookupError in test_failures.py:" in line
+    assert "a fault of serverless-mesh itself, LookupError in main.py:" in line
     assert "Please report" in line
     assert "sk-7c1f0d" not in line
 
@@ -77,7 +78,7 @@ def test_nothing_but_a_command_says_1(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from cli.main import app; app(sys.argv[1:])"
+    code = "import sys; from serverless_mesh.cli.main import app; app(sys.argv[1:])"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT,
@@ -101,7 +102,7 @@ def test_standard_output_may_be_closed_and_speak_no_unicode() -> None:
     assert done.returncode == 2
     reads, writes = os.pipe()
     os.close(reads)
-    code = "from cli.main import app; app(['rules'])"
+    code = "from serverless_mesh.cli.main import app; app(['rules'])"
     ended = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -141,16 +142,16 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     ("content", "code"),
     [
         ("config:\n  serverless-mesh:projects: 2026-11-25\n", 1),
-        ("config:\n  serverless-mesh:organization: 2026-11-25\n", 0),
+        ("config:\n  serverless-mesh:certificate: {organization: 2026-11-25}\n", 0),
         ("config:\n  serverless-mesh:caDays: !!timestamp x\n", 2),
         ("config:\n  serverless-mesh:caDays: 0x" + "f" * 9000, 1),
         ("config:\n  serverless-mesh:caDays: " + "9" * 9000, 2),
         ("config:\n  serverless-mesh:caDays: .nan\n", 1),
-        ("config:\n  serverless-mesh:caDays: !!set {a, b}\n", 1),
+        ("config:\n  serverless-mesh:certificate: {caDays: !!set {a, b}}\n", 1),
         ("config:\n  serverless-mesh:projects: &a [*a]\n", 2),
         ("config:\n  serverless-mesh:projects: " + "[" * 300 + "]" * 300, 2),
         ("config:\n  serverless-mesh:projects: " + "[" * 9000 + "]" * 9000, 2),
-        ('config:\n  serverless-mesh:organization: "\\uD800"\n', 2),
+        ('config:\n  serverless-mesh:certificate: {organization: "\\uD800"}\n', 2),
         ("config:\n  7: 8\n", 2),
         ("config: 7\n", 2),
         ("7\n", 2),
@@ -223,7 +224,7 @@ def test_what_was_not_judged_is_never_exit_code_0(tmp_path: Path) -> None:
     assert run("check", "-f", tmp_path).exit_code == 0
     for other in ({"values": 1}, {"kind": "List"}, LIST, "text", {**SERVICE, "metadata": {}}):
         (tmp_path / "other.yaml").write_text(yaml.safe_dump(other), "utf-8")
-        assert "not judged: " in refused("check", "-f", tmp_path)
+        assert "not checked: " in refused("check", "-f", tmp_path)
 
 
 EVIL = "x\n::error::forged\r\n##[error]forged\x1b[2J\u2028y"
@@ -254,7 +255,7 @@ def test_names_forge_nothing(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump_all([*bodies, secrets, {"kind": EVIL}]), "utf-8")
     for form in ("text", "json", "sarif"):
         done = run("check", "-f", file, "--format", form)
-        assert done.exit_code == 2, "not everything was judged"
+        assert done.exit_code == 2, "not everything was checked"
         for line in done.output.splitlines():
             assert line.isprintable()
             assert not line.lstrip().startswith("::")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
 
-from policy.kubeconfig import KubeconfigError, connect
+from mesh_policy.cluster.kubeconfig import KubeconfigError, connect
 from toolchain.pki import LocalAuthority
 
 
@@ -139,7 +139,7 @@ def test_a_plugin_that_fails_is_an_error_and_not_anonymous(
 
 
 def test_a_plugin_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("policy.plugins.ENDS_WITHIN", 0.2)
+    monkeypatch.setattr("mesh_policy.cluster.credential_plugins.ENDS_WITHIN", 0.2)
     with pytest.raises(KubeconfigError, match="does not end within"):
         connect(text(plugin(tmp_path, "exec sleep 60")), None)
 
@@ -251,7 +251,7 @@ def test_a_plugin_that_never_stops_printing_is_ended(tmp_path: Path) -> None:
 def test_what_a_plugin_that_hangs_has_started_ends_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("policy.plugins.ENDS_WITHIN", 0.5)
+    monkeypatch.setattr("mesh_policy.cluster.credential_plugins.ENDS_WITHIN", 0.5)
     # It holds the pipe open for as long as it lives.
     os.mkfifo(tmp_path / "alive")
     user = plugin(tmp_path, f"sh -c 'exec sleep 600 > {tmp_path}/alive' & wait")

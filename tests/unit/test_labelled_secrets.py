@@ -8,7 +8,7 @@ import pytest
 from pulumi.runtime import mocks
 
 from components.labelled_secrets import LabelledSecrets
-from settings import parse
+from tests.stack_files import settings
 
 
 class Providers(mocks.Mocks):
@@ -29,7 +29,8 @@ def declared(
         lambda name, _, opts: found.update({name: opts}),
     )
     mocks.set_mocks(Providers())
-    LabelledSecrets("labelled", parse({"labelledSecrets": secrets}, "Pulumi.test.yaml"))
+    section = settings(knative={"labelledSecrets": secrets}).knative
+    LabelledSecrets("labelled", section.labelled_secrets)
     return found
 
 
@@ -56,6 +57,8 @@ def test_what_a_secret_holds_is_secret_in_the_state(monkeypatch: pytest.MonkeyPa
 def test_the_setting_says_what_comes_into_the_state() -> None:
     project = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
     (row,) = [
-        line for line in project.read_text("utf-8").splitlines() if "`labelledSecrets`" in line
+        line
+        for line in project.read_text("utf-8").splitlines()
+        if "`knative.labelledSecrets`" in line
     ]
     assert "into the stack's state" in row

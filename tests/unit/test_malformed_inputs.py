@@ -18,7 +18,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from cli.main import app
+from serverless_mesh.cli.main import app
 from tests.policy.cases import tls_data
 from tests.policy.integration import BROKEN, documented
 
@@ -57,7 +57,7 @@ SETTINGS: Final = {
         "serverless-mesh:domainMappings": [
             {"host": "shop.example.org", "project": "shop", "service": "hello"}
         ],
-        "serverless-mesh:caKey": {"secure": "AAA"},
+        "serverless-mesh:privateKey": {"secure": "AAA"},
         "kubernetes:context": "production",
     }
 }
@@ -270,7 +270,7 @@ def server() -> Iterator[tuple[str, Callable[[random.Random], None]]]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask nobody again: what is spoiled once is spoiled the next time."""
-    monkeypatch.setattr("policy.observe._WITHIN", 0.0)
+    monkeypatch.setattr("mesh_policy.observe._WITHIN", 0.0)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "url"])

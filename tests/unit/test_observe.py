@@ -14,13 +14,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.main import app
-from policy import observe as observing
-from policy.model import Kind, Ref
-from policy.names import CONFIG_MAP, GATEWAY, SECRET, SERVICE
-from policy.observe import Observation, ObserveError, observe
-from policy.patience import Patience
-from policy.rules import RULES
+from mesh_policy import observe as observing
+from mesh_policy.cluster.retries import Retries
+from mesh_policy.documented.kinds import CONFIG_MAP, GATEWAY, SECRET, SERVICE, Kind
+from mesh_policy.findings import Ref
+from mesh_policy.observe import Observation, ObserveError, observe
+from mesh_policy.rules import RULES
+from serverless_mesh.cli.main import app
 
 GATEWAYS: Final = "/apis/networking.istio.io/v1/gateways"
 CERTS: Final = Ref(SECRET, "istio-system", "certs")
@@ -162,12 +162,12 @@ class Clock:
         self.waits.append(seconds)
         self.now += seconds
 
-    def patience(self, seconds: float = 60) -> Patience:
-        return Patience(seconds, lambda: self.now, self.wait)
+    def retries(self, seconds: float = 60) -> Retries:
+        return Retries(seconds, lambda: self.now, self.wait)
 
 
 def seen(server: ApiServer, *kinds: Kind, clock: Clock | None = None) -> Observation:
-    return observe(kinds or ALL, server.kubeconfig, None, (clock or Clock()).patience())
+    return observe(kinds or ALL, server.kubeconfig, None, (clock or Clock()).retries())
 
 
 def found(observation: Observation) -> list[str]:
@@ -200,7 +200,7 @@ def test_a_server_that_never_answers_for_one_kind_leaves_out_that_kind_alone(
 ) -> None:
     monkeypatch.setattr(observing, "_ANSWER_WITHIN", 0.1)
     server.says[GATEWAYS] = [refusal(HANGS)]
-    observation = observe({GATEWAY, SERVICE}, server.kubeconfig, None, Clock().patience(1))
+    observation = observe({GATEWAY, SERVICE}, server.kubeconfig, None, Clock().retries(1))
     assert list(observation.unread) == [GATEWAY]
     assert "it takes longer than 0.1 s to answer" in observation.unread[GATEWAY]
 
@@ -213,7 +213,7 @@ def test_the_server_says_when_to_ask_again(server: ApiServer) -> None:
 
 
 @pytest.mark.parametrize("after", ["3600", "9" * 400])
-def test_a_server_that_asks_for_more_patience_than_there_is_is_not_waited_for(
+def test_a_server_that_asks_for_more_retries_than_there_is_is_not_waited_for(
     server: ApiServer, after: str
 ) -> None:
     server.says[GATEWAYS] = [refusal(429, Retry_After=after)]
@@ -426,7 +426,7 @@ def test_a_secret_that_may_not_be_read_is_no_good_one(
     ]
     server.says[GATEWAYS] = [gateway()]
     rule = ("--rule", "wildcard-certificate")
-    assert "found:  no such object" in check(*rule).stdout
+    assert "found no such object" in check(*rule).stdout
     server.says[CERTS_PATH] = [refusal(403)]
     done = check(*rule)
     assert done.exit_code == 2, done.output
@@ -461,4 +461,4 @@ def test_files_that_hold_no_object_are_not_passed_over_for_the_cluster(
 ) -> None:
     done = check("-f", "-", "--rule", "strict-mtls", stdin=text)
     assert done.exit_code == 2
-    assert "nothing to judge: no Kubernetes object" in done.stderr
+    assert "nothing to check: no Kubernetes object" in done.stderr

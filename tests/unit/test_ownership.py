@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from components.ownership import Declared, is_adopted, refusal
-from policy.ownership import import_of, writers
-from policy.world import ref_of
+from mesh_policy.reading.objects import ref_of
+from mesh_policy.reading.ownership import import_of, writers
+from preflight.ownership import Declared, is_adopted, refusal
 
 SERVING: dict[str, Any] = {
     "apiVersion": "operator.knative.dev/v1beta1",
@@ -63,13 +63,13 @@ def test_the_ways_on_of_single_kinds() -> None:
         "kind": "ServiceMeshControlPlane",
         "metadata": {"name": "basic", "namespace": "istio-system"},
     }
-    assert "set serverless-mesh:existingMesh to true" in said(plane)
+    assert "set serverless-mesh:mesh.existing to true" in said(plane)
     secret: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": "wildcard-certs", "namespace": "istio-system"},
     }
-    assert "set serverless-mesh:wildcardFrom to secret" in said(secret)
+    assert "set serverless-mesh:certificate.from to secret" in said(secret)
     secret["metadata"]["annotations"] = {"cert-manager.io/certificate-name": "wildcard"}
     assert "delete cert-manager's Certificate istio-system/wildcard, which would renew" in said(
         secret

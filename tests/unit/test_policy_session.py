@@ -1,4 +1,4 @@
-"""The pack without an engine: what it reads of resources, of the former stack and of clusters."""
+"""The pack without an engine: what it reads of resources, of the previous stack and of clusters."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -11,20 +11,24 @@ import pytest
 from pulumi_policy import EnforcementLevel, deserialize, policy, proxy
 from pulumi_policy.secret import Secret as Marked
 
-from policy import state, wire
-from policy.model import Finding, Kind, Ref, Rule, Severity, Unread, Violation
-from policy.observe import Observation, ObserveError
-from policy.pack import GATE, OBSERVED, UNDETERMINED, gate_level, policies
-from policy.rules import RULES
-from policy.rules.excluded_ports import RULE as EXCLUDED_PORTS
-from policy.rules.no_conflicting_wildcard_gateway import RULE as CONFLICT
-from policy.rules.nothing_taken_over import RULE as TAKEN_OVER
-from policy.rules.nothing_torn_down import RULE as TORN_DOWN
-from policy.rules.wildcard_certificate import RULE as CERTIFICATE
-from policy.session import Observe, Resource, Session
-from policy.state import Owned
-from policy.values import UNKNOWN, Secret
-from policy.world import Given, World, ref_of
+from mesh_policy.crossguard import project, state, wire
+from mesh_policy.crossguard.pack import GATE, OBSERVED, UNDETERMINED, gate_level, policies
+from mesh_policy.crossguard.session import Observe, Resource, Session
+from mesh_policy.crossguard.state import Owned
+from mesh_policy.documented.kinds import Kind
+from mesh_policy.documented.sections import Section
+from mesh_policy.findings import Finding, Ref, Severity, Unread, Violation
+from mesh_policy.observe import Observation, ObserveError
+from mesh_policy.reading.objects import Given, ref_of
+from mesh_policy.reading.values import UNKNOWN, Secret
+from mesh_policy.rule import Rule
+from mesh_policy.rules import RULES
+from mesh_policy.rules.excluded_ports import RULE as EXCLUDED_PORTS
+from mesh_policy.rules.no_conflicting_wildcard_gateway import RULE as CONFLICT
+from mesh_policy.rules.nothing_taken_over import RULE as TAKEN_OVER
+from mesh_policy.rules.nothing_torn_down import RULE as TORN_DOWN
+from mesh_policy.rules.wildcard_certificate import RULE as CERTIFICATE
+from mesh_policy.world import World
 
 UNKNOWN_TEXT: Final = proxy.UNKNOWN_STRING_VALUE
 UNKNOWN_LIST: Final = proxy.UNKNOWN_ARRAY_VALUE
@@ -91,10 +95,10 @@ def test_the_sdk_is_made_to_keep_secrets(monkeypatch: pytest.MonkeyPatch) -> Non
         assert wire.properties(wire.raw(found)) == {"a": Secret("x")}
 
 
-def mended(props: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+def remediated(props: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
     """Mend what the engine sent as the pack does, and return what goes back to the engine."""
     before = read(props)
-    after = wire.mended(wire.raw(handed(props)), before, change(before))
+    after = wire.remediated(wire.raw(handed(props)), before, change(before))
     return deserialize.serialize_properties(after)
 
 
@@ -107,20 +111,20 @@ def test_what_is_not_mended_goes_back_as_it_came() -> None:
             "ports": [8444],
         },
     }
-    assert mended(props, lambda before: before) == props
-    found = mended(props, lambda it: {**it, "spec": {**it["spec"], "ports": [8444, 8022]}})
+    assert remediated(props, lambda before: before) == props
+    found = remediated(props, lambda it: {**it, "spec": {**it["spec"], "ports": [8444, 8022]}})
     assert found == {**props, "spec": {**props["spec"], "ports": [8444, 8022]}}
 
 
 def test_what_is_added_and_taken_away_goes_back_so() -> None:
     props = {"a": {"keep": {**SECRET, "value": "x"}, "drop": 1}}
-    found = mended(props, lambda it: {"a": {"keep": it["a"]["keep"], "new": {"b": True}}})
+    found = remediated(props, lambda it: {"a": {"keep": it["a"]["keep"], "new": {"b": True}}})
     assert found == {"a": {"keep": props["a"]["keep"], "new": {"b": True}}}
 
 
 def test_what_replaces_a_secret_is_one() -> None:
     props = {"a": {**SECRET, "value": "x"}}
-    assert mended(props, lambda _: {"a": "y"}) == {"a": {**SECRET, "value": "y"}}
+    assert remediated(props, lambda _: {"a": "y"}) == {"a": {**SECRET, "value": "y"}}
 
 
 def test_entries_of_a_mended_list_keep_their_secrets_and_unknowns() -> None:
@@ -132,7 +136,7 @@ def test_entries_of_a_mended_list_keep_their_secrets_and_unknowns() -> None:
         first, second, third = before["a"]
         return {"a": [first, second, {**third, "c": 2}, "new"]}
 
-    found = mended(props, change)
+    found = remediated(props, change)
     assert found == {"a": [*props["a"][:2], {**props["a"][2], "c": 2}, "new"]}
 
 
@@ -296,8 +300,8 @@ def names(found: Iterable[Violation]) -> list[str]:
     return [each.ref.name for each in found]
 
 
-def judged(run: Session, *resources: Resource, rule: Rule = CONFLICT) -> list[str]:
-    return [each.finding.ref.name for each in run.judge(rule, resources)]
+def checked(run: Session, *resources: Resource, rule: Rule = CONFLICT) -> list[str]:
+    return [each.finding.ref.name for each in run.results(rule, resources)]
 
 
 def test_each_cluster_is_read_once_and_no_more_of_it_than_rules_read() -> None:
@@ -306,7 +310,7 @@ def test_each_cluster_is_read_once_and_no_more_of_it_than_rules_read() -> None:
     for name in ("one", "two"):
         assert run.unreadable(resource(gateway(name, name))) is None
         run.gate(CONFLICT, resource(gateway(name, name)))
-    run.judge(CONFLICT, [resource(gateway(name, name)) for name in ("one", "two")])
+    run.results(CONFLICT, [resource(gateway(name, name)) for name in ("one", "two")])
     assert cluster.asked == [(CONFLICT.kinds, None, None)]
 
 
@@ -317,7 +321,7 @@ def test_what_is_no_kubernetes_object_needs_no_cluster() -> None:
     assert run.unreadable(OTHER) is None
     assert run.gate(CONFLICT, OTHER) == []
     assert run.unreadable(chart) is None
-    assert run.judge(CONFLICT, [OTHER, chart]) == []
+    assert run.results(CONFLICT, [OTHER, chart]) == []
     assert cluster.asked == []
 
 
@@ -325,7 +329,8 @@ def test_what_is_no_kubernetes_object_needs_no_cluster() -> None:
     ("given", "kubeconfig"),
     [
         ("/etc/kubeconfig", "/etc/kubeconfig"),
-        ("sub/kubeconfig", str(state.PROJECT / "sub/kubeconfig")),
+        ("sub/kubeconfig", "/projects/mine/sub/kubeconfig"),
+        ("~no such user/kubeconfig", "/projects/mine/~no such user/kubeconfig"),
         ("~/kubeconfig", str(Path("~/kubeconfig").expanduser())),
         ("apiVersion: v1\nkind: Config\n", "apiVersion: v1\nkind: Config\n"),
         (' {"kind": "Config"}', ' {"kind": "Config"}'),
@@ -334,7 +339,10 @@ def test_what_is_no_kubernetes_object_needs_no_cluster() -> None:
         ("", None),
     ],
 )
-def test_the_kubeconfig_and_the_context_are_the_providers(given: Any, kubeconfig: str) -> None:
+def test_the_kubeconfig_and_the_context_are_the_providers(
+    monkeypatch: pytest.MonkeyPatch, given: Any, kubeconfig: str
+) -> None:
+    monkeypatch.setattr(project, "folder", lambda: Path("/projects/mine"))
     cluster = Cluster()
     session(cluster).unreadable(resource(gateway("one"), kubeconfig=given, context="prod"))
     assert cluster.asked == [(CONFLICT.kinds, kubeconfig, "prod")]
@@ -355,7 +363,7 @@ def test_a_cluster_that_is_not_there_yet_is_no_problem(provider: dict[str, Any])
     run = session(cluster)
     assert run.unreadable(resource(gateway("one"), **provider)) is None
     assert run.gate(CONFLICT, resource(gateway("one"), **provider)) == []
-    # What is declared for it is judged among itself.
+    # What is declared for it is checked among itself.
     assert names(run.gate(CONFLICT, resource(gateway("two"), **provider))) != []
     assert cluster.asked == []
 
@@ -366,7 +374,7 @@ def test_what_is_rendered_is_not_judged_with_the_cluster_of_the_same_kubeconfig(
     rendered = resource(gateway("rendered"), renderYamlToDirectory="rendered")
     assert run.gate(CONFLICT, rendered) == []
     assert names(run.gate(CONFLICT, resource(gateway("one")))) == ["foreign", "one"]
-    assert judged(run, rendered) == []
+    assert checked(run, rendered) == []
 
 
 @pytest.mark.parametrize("mode", Observe)
@@ -380,7 +388,7 @@ def test_a_cluster_that_can_not_be_read_is_told_once(mode: Observe) -> None:
     other = resource(gateway("three"), kubeconfig="/other")
     assert run.unreadable(other) == problem
     assert len(cluster.asked) == (0 if mode is Observe.OFF else 2)
-    # The stack alone is judged all the same.
+    # The stack alone is checked all the same.
     assert run.gate(CONFLICT, resource(gateway("one"))) == []
     assert names(run.gate(CONFLICT, resource(gateway("two")))) != []
 
@@ -393,7 +401,7 @@ CERTS: Final = Ref(Kind("", "Secret"), "istio-system", "certs")
 def test_kinds_that_could_not_be_read_are_a_result_of_their_own() -> None:
     cluster = Cluster()
     cluster.unread = {GATEWAY: "may not be listed"}
-    found = session(cluster).judge(CONFLICT, [resource(gateway("one"))])
+    found = session(cluster).results(CONFLICT, [resource(gateway("one"))])
     assert Unread(Ref(GATEWAY, "", ""), "", "may not be listed") in [each.finding for each in found]
 
 
@@ -442,17 +450,17 @@ def test_a_secret_that_could_not_be_read_is_told_and_is_none_that_is_missing() -
     run = session(cluster, rules=[CERTIFICATE])
     assert run.unreadable(resource(gateway("another"))) is None
     assert run.unreadable(resource(served())) == f"{CERTS}: can't be read ({CERTIFICATE.id})"
-    found = [each.finding for each in run.judge(CERTIFICATE, [resource(served())])]
+    found = [each.finding for each in run.results(CERTIFICATE, [resource(served())])]
     assert found == [Unread(CERTS, "", "can't be read")]
     there = session(Cluster(plane()), rules=[CERTIFICATE])
-    assert judged(there, resource(served()), rule=CERTIFICATE) == [CERTS.name]
+    assert checked(there, resource(served()), rule=CERTIFICATE) == [CERTS.name]
 
 
 def test_of_a_secret_that_the_stack_declares_nothing_is_read() -> None:
     cluster = Cluster(plane())
     run = session(cluster, rules=[CERTIFICATE])
     own = resource(secret_of({}), "kubernetes:core/v1:Secret")
-    run.judge(CERTIFICATE, [own, resource(served())])
+    run.results(CERTIFICATE, [own, resource(served())])
     assert cluster.found == []
 
 
@@ -466,7 +474,7 @@ def test_a_patch_of_a_secret_that_could_not_be_read_is_no_secret() -> None:
     cluster = Cluster(plane())
     cluster.unseen = {CERTS: "can't be read"}
     run = session(cluster, rules=[CERTIFICATE])
-    found = run.judge(CERTIFICATE, [patched_secret(), resource(served())])
+    found = run.results(CERTIFICATE, [patched_secret(), resource(served())])
     assert [each.finding for each in found] == [Unread(CERTS, "", "can't be read")]
 
 
@@ -475,7 +483,7 @@ def test_a_secret_that_the_stack_patches_is_read_all_the_same() -> None:
     cluster.others = (secret_of({"tls.crt": "eA==", "tls.key": "eA=="}),)
     run = session(cluster, rules=[CERTIFICATE])
     patched = patched_secret()
-    found = run.judge(CERTIFICATE, [patched, resource(served())])
+    found = run.results(CERTIFICATE, [patched, resource(served())])
     assert cluster.found == [CERTS]
     assert {each.finding.field for each in found} == {"data.tls.crt"}
     assert "nothing" not in {getattr(each.finding, "found", "") for each in found}
@@ -511,16 +519,16 @@ def test_a_gate_does_not_forgive_conflicts_with_others() -> None:
 
 def test_the_whole_stack_is_judged_without_what_it_no_longer_declares() -> None:
     cluster = Cluster(gateway("first"))
-    assert judged(session(cluster, gateway("first")), resource(gateway("second"))) == []
-    assert judged(session(cluster), resource(gateway("second"))) == ["first", "second"]
+    assert checked(session(cluster, gateway("first")), resource(gateway("second"))) == []
+    assert checked(session(cluster), resource(gateway("second"))) == ["first", "second"]
     both = resource(gateway("first")), resource(gateway("second"))
-    assert judged(session(cluster, gateway("first")), *both) == ["first", "second"]
+    assert checked(session(cluster, gateway("first")), *both) == ["first", "second"]
 
 
 def test_the_whole_stack_is_judged_as_it_is_given_not_as_gates_saw_it() -> None:
     run = session(Cluster())
     run.gate(CONFLICT, resource(gateway("one")))
-    assert judged(run, resource(gateway("two"))) == []
+    assert checked(run, resource(gateway("two"))) == []
 
 
 def test_a_replacement_is_judged_as_it_was_declared_whatever_its_preview_makes_of_it() -> None:
@@ -528,7 +536,7 @@ def test_a_replacement_is_judged_as_it_was_declared_whatever_its_preview_makes_o
     declared = resource(gateway("mine"))
     assert run.unreadable(declared) is None
     renamed = declared._replace(properties=gateway("mine-x7k2p"))
-    assert judged(run, renamed) == ["mine", "theirs"]
+    assert checked(run, renamed) == ["mine", "theirs"]
 
 
 def test_what_a_gate_has_said_is_said_of_the_whole_stack_too() -> None:
@@ -538,7 +546,7 @@ def test_what_a_gate_has_said_is_said_of_the_whole_stack_too() -> None:
     assert run.gate(CONFLICT, one) == []
     said = names(run.gate(CONFLICT, two))
     assert sorted(said) == ["one", "two"]
-    assert judged(run, one, two) == ["one", "two"]
+    assert checked(run, one, two) == ["one", "two"]
 
 
 def test_clusters_are_judged_apart() -> None:
@@ -552,7 +560,7 @@ def test_clusters_are_judged_apart() -> None:
     assert len(run.gate(CONFLICT, on_a)) == 2
     assert [asked[1:] for asked in cluster.asked] == [("/b", None), ("/b", "other"), ("/a", None)]
     fresh = session(cluster)
-    assert judged(fresh, on_a, on_b, second) == ["foreign", "one"]
+    assert checked(fresh, on_a, on_b, second) == ["foreign", "one"]
 
 
 # What is there already, and what goes.
@@ -581,7 +589,7 @@ def test_what_others_made_is_not_taken_over_of_whatever_kind_it_is() -> None:
     assert "written by kubectl-create" in found.found
     assert run.gate(TAKEN_OVER, resource(gateway("new"))) == []
     declared = [resource(gateway("theirs")), resource(CONFIG, token(CONFIG))]
-    assert judged(run, *declared, rule=TAKEN_OVER) == ["theirs", "theirs"]
+    assert checked(run, *declared, rule=TAKEN_OVER) == ["theirs", "theirs"]
 
 
 def test_what_can_not_be_looked_for_is_not_made() -> None:
@@ -612,7 +620,7 @@ def test_patches_and_namespaces_are_not_taken_over() -> None:
 def test_a_patch_keeps_nothing_that_is_deleted() -> None:
     run = session(Cluster(gateway("mine")), gateway("mine"))
     patch = resource(gateway("mine"), TYPE + "Patch")
-    assert judged(run, patch, resource(gateway("other"))) == []
+    assert checked(run, patch, resource(gateway("other"))) == []
 
 
 def service(name: str, namespace: str = "shop") -> dict[str, Any]:
@@ -627,7 +635,7 @@ def test_a_namespace_goes_with_all_that_is_in_it() -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
     cluster = Cluster(namespace, service("theirs"), service("mine"))
     run = session(cluster, namespace, service("mine"), rules=[TORN_DOWN])
-    (found,) = run.judge(TORN_DOWN, [resource(gateway("elsewhere", "x", "other"))])
+    (found,) = run.results(TORN_DOWN, [resource(gateway("elsewhere", "x", "other"))])
     assert isinstance(found.finding, Violation)
     assert found.finding.ref.name == "shop"
     assert (
@@ -635,7 +643,7 @@ def test_a_namespace_goes_with_all_that_is_in_it() -> None:
         == "deleted by this update, with objects in it left: Service shop/theirs"
     )
     kept = session(cluster, namespace, rules=[TORN_DOWN], retained=True)
-    assert judged(kept, resource(gateway("elsewhere", "x", "other")), rule=TORN_DOWN) == []
+    assert checked(kept, resource(gateway("elsewhere", "x", "other")), rule=TORN_DOWN) == []
 
 
 def test_a_gate_stops_what_would_replace_an_object_that_others_need() -> None:
@@ -703,10 +711,10 @@ def test_a_rule_of_any_resource_sees_each_once() -> None:
             ref = Ref(Kind("", each.type), "", each.urn, source=each.urn)
             yield Violation(ref, "", "anything", "nothing")
 
-    rule = Rule("any", "", Severity.ERROR, "", "", "", frozenset(), check)
+    rule = Rule("any", "", Severity.ERROR, "", "", Section("", ""), frozenset(), check)
     run = session(Cluster(), rules=[rule])
     both = resource(gateway("one")), OTHER
-    assert judged(run, *both, rule=rule) == [each.urn for each in both]
+    assert checked(run, *both, rule=rule) == [each.urn for each in both]
     run = session(Cluster(), rules=[rule])
     for each in both:
         assert names(run.gate(rule, each)) == [each.urn]
@@ -720,7 +728,7 @@ def test_every_rule_is_a_stack_policy_and_a_gate() -> None:
     assert made[0].name == OBSERVED
     assert made[-1].name == UNDETERMINED
     found = {each.name: each.enforcement_level for each in made}
-    assert len(found) == len(made) == 2 + 2 * len(RULES)
+    assert len(found) == len(made) == 3 + 2 * len(RULES)
     levels = {
         Severity.ERROR: EnforcementLevel.MANDATORY,
         Severity.WARNING: EnforcementLevel.ADVISORY,
@@ -770,7 +778,7 @@ def test_what_was_not_read_is_a_violation_where_it_is_required_and_else_said_onc
         assert not [text for text in noted if "not read" in text], "it is said already"
     else:
         assert stopped == []
-        wanted = [] if mode is Observe.OFF else [f"not read, and so not judged:\n{lines}"]
+        wanted = [] if mode is Observe.OFF else [f"not read, and so not checked:\n{lines}"]
         assert [text for text in noted if "not read" in text] == wanted
 
 

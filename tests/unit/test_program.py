@@ -12,8 +12,9 @@ import pytest
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
 
-from cluster import Cluster, ClusterError, ControlPlane, Membership, Namespace, Observed
-from policy.model import Ref
+from mesh_policy.findings import Ref
+from preflight.cluster import Cluster, ControlPlane, Membership, Namespace, Observed
+from preflight.errors import ClusterError
 from toolchain.providers import random, tls
 
 PROGRAM = Path(__file__).resolve().parents[2] / "__main__.py"
@@ -129,10 +130,13 @@ Run = Callable[..., Declared]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     def run_program(
-        found: Observed | ClusterError | None = None, preview: bool = False, **config: str
+        found: Observed | ClusterError | None = None, preview: bool = False, **config: Any
     ) -> Declared:
         declared = Declared()
-        values = {f"serverless-mesh:{key}": text for key, text in config.items()}
+        values = {
+            f"serverless-mesh:{key}": value if isinstance(value, str) else json.dumps(value)
+            for key, value in config.items()
+        }
         monkeypatch.setenv("PULUMI_CONFIG", json.dumps(values))
 
         class There(Cluster):
@@ -176,17 +180,18 @@ def test_every_documented_object_is_declared(run: Run) -> None:
     assert sorted(kubernetes) == sorted([*NAMESPACES, *OBJECTS])
 
 
-ALL_PARTS: dict[str, str] = {
-    "installOperators": "true",
-    "kafkaBootstrapServers": '["a.kafka:9092"]',
-    "labelledSecrets": '[{"namespace": "shop", "name": "tls"}]',
-    "domainMappings": '[{"host": "www.example.org", "project": "shop", "service": "hello"}]',
-    "verificationImage": "image",
+ALL_PARTS: dict[str, Any] = {
+    "operators": {},
+    "kafka": {"bootstrapServers": ["a.kafka:9092"]},
+    "knative": {"labelledSecrets": [{"namespace": "shop", "name": "tls"}]},
+    "domainMappings": [{"host": "www.example.org", "project": "shop", "service": "hello"}],
+    "verification": {"image": "image"},
 }
+EXISTING: dict[str, Any] = {"mesh": {"existing": True}}
 
 
-@pytest.mark.parametrize("config", [{}, {"existingMesh": "true"}], ids=["own", "of others"])
-def test_every_object_is_made_by_the_stacks_own_provider(run: Run, config: dict[str, str]) -> None:
+@pytest.mark.parametrize("config", [{}, EXISTING], ids=["own", "of others"])
+def test_every_object_is_made_by_the_stacks_own_provider(run: Run, config: dict[str, Any]) -> None:
     declared = run(**ALL_PARTS, **config)
     providers = {n: r for (t, n), r in declared.resources.items() if t == PROVIDER}
     for provider in providers.values():
@@ -262,8 +267,10 @@ def test_the_order_of_the_optional_parts_is_explicit(run: Run) -> None:
 def test_a_mesh_of_others_is_patched_and_joined(run: Run) -> None:
     declared = run(
         Observed(apps_domain=DOMAIN, control_plane=ControlPlane("basic")),
-        existingMesh="true",
-        allowMeshChanges='["mtls", "drain", "gatewayLabels", "excludedPorts"]',
+        mesh={
+            "existing": True,
+            "allowChanges": ["mtls", "drain", "gatewayLabels", "excludedPorts"],
+        },
     )
     assert len(declared.warnings) == 4
     assert "spec.security.dataPlane.mtls becomes true (now not set)" in declared.warnings[0]
@@ -277,10 +284,10 @@ def test_a_mesh_of_others_is_patched_and_joined(run: Run) -> None:
     }
 
 
-def test_a_brought_key_in_plaintext_stops_the_program(run: Run) -> None:
-    given = {"wildcardFrom": "pem", "wildcardCertificate": "A CERTIFICATE"}
+def test_a_provided_key_in_plaintext_stops_the_program(run: Run) -> None:
+    section = {"from": "pem", "certificate": "A CERTIFICATE"}
     with pytest.raises(pulumi.RunError, match="stands in plaintext"):
-        run(**given, wildcardKey="A PRIVATE KEY")
+        run(certificate=section, privateKey="A PRIVATE KEY")
 
 
 def test_namespaces_come_before_everything_in_them(run: Run) -> None:
@@ -344,13 +351,15 @@ def test_the_secret_holds_the_certificate_and_its_key(run: Run) -> None:
 
 def test_the_settings_reach_the_certificates(run: Run) -> None:
     declared = run(
-        keyBits="4096",
-        caDays="20",
-        certificateDays="10",
-        earlyRenewalHours="24",
-        organization="ACME",
-        caCommonName="acme.example",
-        subjectAltNames='["shop.acme.example"]',
+        certificate={
+            "keyBits": 4096,
+            "caDays": 20,
+            "days": 10,
+            "earlyRenewalHours": 24,
+            "organization": "ACME",
+            "caCommonName": "acme.example",
+            "subjectAltNames": ["shop.acme.example"],
+        }
     )
     assert {key.inputs["rsaBits"] for key in declared.of("PrivateKey").values()} == {4096}
     authority = declared.one("SelfSignedCert", "certificate-authority").inputs
@@ -417,7 +426,7 @@ def test_a_membership_that_others_hold_too_stays(run: Run) -> None:
         apps_domain=DOMAIN,
         memberships={"knative-serving": replace(joined, shared=True), "knative-eventing": joined},
     )
-    members = run(found, existingMesh="true").of("ServiceMeshMember")
+    members = run(found, **EXISTING).of("ServiceMeshMember")
     assert members["knative-serving-member"].retained
     assert not members["knative-eventing-member"].retained
 
@@ -440,12 +449,12 @@ def test_an_update_does_not(run: Run) -> None:
 
 def test_bad_settings_stop_the_program_before_anything_is_declared(run: Run) -> None:
     with pytest.raises(pulumi.RunError) as caught:
-        run(keyBits="1", meshNamespace="No")
+        run(certificate={"keyBits": 1}, mesh={"namespace": "No"})
     assert "Pulumi.test.yaml: 2 errors" in str(caught.value)
 
 
 def test_the_exports(run: Run) -> None:
-    declared = run(projects='["shop"]', meshNamespace="mesh")
+    declared = run(projects=["shop"], mesh={"namespace": "mesh"})
     assert declared.exports == {
         "appsDomain": DOMAIN,
         "caCertificatePem": "A CA",

@@ -9,75 +9,75 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
-from settings import Settings, SettingsError, from_config, keys, parse
+from serverless_mesh.cli.main import app
+from serverless_mesh.settings import Settings, SettingsError, check, from_config, keys, parse
 from tests.policy.cases import private_key, private_pem
+from tests.stack_files import nested
 
 MAPPED = {"host": "shop.example.org", "project": "shop", "service": "hello"}
 GOOD: list[tuple[str, Any]] = [
     ("appsDomain", "apps.openshift.example.com"),
-    ("organization", "Müller & Söhne"),
-    ("subjectAltNames", ["shop.example.org", "*.shop.example.org"]),
-    ("certificateDays", 365),
-    ("wildcardSecret", "wildcard.certs-2"),
-    ("wildcardSecret", ".".join(["a" * 60] * 4)),
-    ("labelledSecrets", [{"namespace": "shop", "name": "shop.example.org-tls"}]),
-    ("labelledSecrets", [{"namespace": "a", "name": "x"}, {"namespace": "b", "name": "x"}]),
+    ("certificate.organization", "Müller & Söhne"),
+    ("certificate.subjectAltNames", ["shop.example.org", "*.shop.example.org"]),
+    ("certificate.days", 365),
+    ("certificate.secret", "wildcard.certs-2"),
+    ("certificate.secret", ".".join(["a" * 60] * 4)),
+    ("knative.labelledSecrets", [{"namespace": "shop", "name": "shop.example.org-tls"}]),
+    ("knative.labelledSecrets", [{"namespace": "a", "name": "x"}, {"namespace": "b", "name": "x"}]),
     ("domainMappings", [{**MAPPED, "secret": "shop.example.org"}]),
-    ("meshNamespace", "mesh"),
-    ("controlPlaneName", "b" * 56),
-    ("controlPlaneProfiles", ["default", "small_2.1"]),
-    ("terminationDrainDuration", "40000ms"),
-    ("terminationDrainDuration", "1.5m"),
-    ("terminationDrainDuration", "1h2m3.5s"),
-    ("excludedPorts", [8444, 8022, 9090, 9091]),
+    ("mesh.namespace", "mesh"),
+    ("mesh.name", "b" * 56),
+    ("mesh.profiles", ["default", "small_2.1"]),
+    ("mesh.drainDuration", "40000ms"),
+    ("mesh.drainDuration", "1.5m"),
+    ("mesh.drainDuration", "1h2m3.5s"),
+    ("mesh.excludedPorts", [8444, 8022, 9090, 9091]),
     ("projects", ["shop", "2nd-shop", "kubernetes-tools", "my-knative-serving"]),
-    ("kafkaBootstrapServers", ["kafka:9092", "kafka.example.com.", "10.0.0.5:9092"]),
-    ("kafkaBootstrapServers", ["[fd00::5]:9092", "[fd00::6]", "Broker-1.Example.com:9093"]),
-    ("kafkaPartitions", 1000),
-    ("verificationImage", "registry.example.com:5000/team/hello_world/x:1.0"),
-    ("verificationImage", "openshift/hello-openshift"),
-    ("verificationImage", f"quay.io/x/y@sha256:{'a' * 64}"),
-    ("verificationName", "h" * 55),
+    ("kafka.bootstrapServers", ["kafka:9092", "kafka.example.com.", "10.0.0.5:9092"]),
+    ("kafka.bootstrapServers", ["[fd00::5]:9092", "[fd00::6]", "Broker-1.Example.com:9093"]),
+    ("kafka.partitions", 1000),
+    ("verification.image", "registry.example.com:5000/team/hello_world/x:1.0"),
+    ("verification.image", "openshift/hello-openshift"),
+    ("verification.image", f"quay.io/x/y@sha256:{'a' * 64}"),
+    ("verification.name", "h" * 55),
     ("readyTimeoutSeconds", 7200),
-    ("catalogSource", "redhat-operators.mirror"),
+    ("operators.catalogSource", "redhat-operators.mirror"),
 ]
 BAD: list[tuple[str, Any, str]] = [
     ("appsDomain", "10.0.0.5", "takes a domain"),
     ("appsDomain", "apps.exámple.com", "takes a domain"),
     ("appsDomain", "apps.example.com\n", "takes a domain"),
-    ("appsDomain", ".".join(["a" * 60] * 4), "no name of DNS is longer"),
-    ("organization", "a\x00b", "on one line"),
-    ("organization", "a\nb", "on one line"),
-    ("organization", "\u202eb", "on one line"),
-    ("organization", "  ", "on one line"),
-    ("organization", "\ud800", "half a character"),
-    ("subjectAltNames", ["*.com"], "takes a host or"),
-    ("subjectAltNames", ["a.*.example.com"], "takes a host or"),
-    ("subjectAltNames", ["a.example.com", "a.example.com"], "a.example.com again"),
-    ("caDays", 10**30, "36500"),
-    ("certificateDays", 10**9, "36500"),
-    ("certificateDays", 366, "certificateDays takes at most the 365 of caDays"),
-    ("earlyRenewalHours", 10**20, "876000"),
-    ("wildcardSecret", "Wildcard", "takes a Kubernetes name"),
-    ("wildcardSecret", "a..b", "takes a Kubernetes name"),
-    ("wildcardSecret", "gateway-cacert", "does not end in -cacert"),
-    ("issuerName", "a b", "takes a Kubernetes name"),
-    ("meshNamespace", "knative-serving", "no control plane can be there"),
-    ("meshNamespace", "openshift-operators", "no control plane can be there"),
-    ("meshNamespace", "kube-system", "no control plane can be there"),
-    ("controlPlaneName", "b" * 57, "istiod-NAME"),
-    ("controlPlaneProfiles", ["default", "../x"], "takes a word"),
-    ("controlPlaneProfiles", ["default", "default"], "default again"),
-    ("terminationDrainDuration", "9999999999h", "takes a duration"),
-    ("terminationDrainDuration", "\u0664\u0660s", "takes a duration"),
-    ("terminationDrainDuration", "40", "takes a duration"),
+    ("certificate.organization", "a\x00b", "on one line"),
+    ("certificate.organization", "a\nb", "on one line"),
+    ("certificate.organization", "\u202eb", "on one line"),
+    ("certificate.organization", "  ", "on one line"),
+    ("certificate.organization", "\ud800", "half a character"),
+    ("certificate.subjectAltNames", ["*.com"], "takes a host or"),
+    ("certificate.subjectAltNames", ["a.*.example.com"], "takes a host or"),
+    ("certificate.subjectAltNames", ["a.example.com", "a.example.com"], "a.example.com again"),
+    ("certificate.caDays", 10**30, "36500"),
+    ("certificate.days", 10**9, "36500"),
+    ("certificate.days", 366, "certificate.days takes at most the 365 of caDays"),
+    ("certificate.earlyRenewalHours", 10**20, "876000"),
+    ("certificate.secret", "Wildcard", "takes a Kubernetes name"),
+    ("certificate.secret", "a..b", "takes a Kubernetes name"),
+    ("certificate.secret", "gateway-cacert", "does not end in -cacert"),
+    ("certificate.issuer.name", "a b", "takes a Kubernetes name"),
+    ("mesh.namespace", "knative-serving", "no control plane can be there"),
+    ("mesh.namespace", "openshift-operators", "no control plane can be there"),
+    ("mesh.namespace", "kube-system", "no control plane can be there"),
+    ("mesh.name", "b" * 57, "istiod-NAME"),
+    ("mesh.profiles", ["default", "../x"], "takes a word"),
+    ("mesh.profiles", ["default", "default"], "default again"),
+    ("mesh.drainDuration", "9999999999h", "takes a duration"),
+    ("mesh.drainDuration", "\u0664\u0660s", "takes a duration"),
+    ("mesh.drainDuration", "40", "takes a duration"),
     *(
-        ("excludedPorts", [8444, 8022, port], "without mTLS")
+        ("mesh.excludedPorts", [8444, 8022, port], "without mTLS")
         for port in (80, 443, 8012, 8013, 8080, 8081, 8112, 8443, 15001, 15006, 15090, 15443)
     ),
-    ("excludedPorts", list(range(1, 65536)), "without mTLS"),
-    ("excludedPorts", [8444, 8022, 8022], "8022 again"),
+    ("mesh.excludedPorts", list(range(1, 65536)), "without mTLS"),
+    ("mesh.excludedPorts", [8444, 8022, 8022], "8022 again"),
     *(
         ("projects", [name], "can't join the mesh")
         for name in ("istio-system", "kube-system", "openshift", "openshift-ingress")
@@ -86,14 +86,14 @@ BAD: list[tuple[str, Any, str]] = [
     ("projects", ["shop", "shop"], "shop again"),
     ("projects", ["shop\n"], "takes a Kubernetes name"),
     ("projects", ["shop\uff11"], "takes a Kubernetes name"),
-    ("labelledSecrets", [{"namespace": "a", "name": "x"}] * 2, "a/x again"),
+    ("knative.labelledSecrets", [{"namespace": "a", "name": "x"}] * 2, "a/x again"),
     (
-        "labelledSecrets",
+        "knative.labelledSecrets",
         [{"namespace": "istio-system", "name": "wildcard-certs"}],
         "which this stack makes",
     ),
     *(
-        ("kafkaBootstrapServers", [server], "takes a bootstrap server")
+        ("kafka.bootstrapServers", [server], "takes a bootstrap server")
         for server in (
             "10.0.0.256:9092",
             "127.0.0.1:9092",
@@ -111,23 +111,42 @@ BAD: list[tuple[str, Any, str]] = [
             "http://kafka:9092",
         )
     ),
-    ("kafkaBootstrapServers", ["kafka:9092", "KAFKA.:9092"], "kafka:9092 again"),
-    ("kafkaFeatures", ["sink", "sink"], "sink again"),
-    ("kafkaPartitions", 10**12, "10000"),
-    ("kafkaReplicationFactor", 10**6, "1000"),
+    ("kafka.bootstrapServers", ["kafka:9092", "KAFKA.:9092"], "kafka:9092 again"),
+    ("kafka.features", ["sink", "sink"], "sink again"),
+    ("kafka.partitions", 10**12, "10000"),
+    ("kafka.replicationFactor", 10**6, "1000"),
     ("domainMappings", [MAPPED, {**MAPPED, "project": "bank"}], "shop.example.org again"),
     ("domainMappings", [{**MAPPED, "host": "a.svc.cluster.local"}], "outside of the cluster"),
     ("domainMappings", [{**MAPPED, "service": "1st"}], "begins with a letter"),
     ("domainMappings", [{**MAPPED, "project": "kube-system"}], "takes a project"),
-    ("verificationImage", "Team/Hello", "takes an image"),
-    ("verificationImage", "hello world", "takes an image"),
-    ("verificationName", "1st", "begins with a letter"),
-    ("verificationName", "h" * 56, "63 characters together"),
-    ("verificationProject", "openshift-ingress", "takes a project"),
-    ("serverlessChannel", "stable\x1b[2J", "takes a word"),
-    ("catalogSource", "a b", "takes a Kubernetes name"),
+    ("verification.image", "Team/Hello", "takes an image"),
+    ("verification.image", "hello world", "takes an image"),
+    ("verification.name", "1st", "begins with a letter"),
+    ("verification.name", "h" * 56, "63 characters together"),
+    ("verification.project", "openshift-ingress", "takes a project"),
+    ("operators.serverlessChannel", "stable\x1b[2J", "takes a word"),
+    ("operators.catalogSource", "a b", "takes a Kubernetes name"),
     ("readyTimeoutSeconds", 10**30, "86400"),
 ]
+
+
+BESIDE: dict[str, dict[str, Any]] = {
+    "kafka": {"bootstrapServers": ["kafka:9092"]},
+    "verification": {"image": "hello"},
+    "certificate.issuer": {"from": "cert-manager"},
+}
+"""What else a section must have."""
+
+
+def stack_file(key: str, value: Any) -> dict[str, Any]:
+    """Return the values of a stack file with this one, and what must be beside it."""
+    beside = {
+        f"{section.partition('.')[0]}.{name}": needed
+        for section, values in BESIDE.items()
+        if key.startswith(f"{section}.")
+        for name, needed in values.items()
+    }
+    return nested({**beside, key: value})
 
 
 def refused(values: dict[str, Any], secrets: frozenset[str] = frozenset()) -> str:
@@ -138,36 +157,81 @@ def refused(values: dict[str, Any], secrets: frozenset[str] = frozenset()) -> st
 
 @pytest.mark.parametrize(("key", "value"), GOOD, ids=repr)
 def test_what_is_right_is_taken(key: str, value: Any) -> None:
-    parse({key: value}, "Pulumi.test.yaml")
+    parse(stack_file(key, value), "Pulumi.test.yaml")
 
 
 @pytest.mark.parametrize(("key", "value", "said"), BAD, ids=lambda value: repr(value)[:40])
 def test_what_is_wrong_is_refused_with_the_reason(key: str, value: Any, said: str) -> None:
-    error = refused({key: value})
-    assert f"serverless-mesh:{key}" in error or "serverless-mesh:verificationName" in error
+    error = refused(stack_file(key, value))
+    assert f"serverless-mesh:{key}" in error or "half a character" in error
     assert said in error
     assert all(line.isprintable() for line in error.splitlines())
     assert len(error) < 1000
 
 
 def test_a_control_plane_is_in_no_project_that_joins() -> None:
-    assert "meshNamespace takes a namespace of its own" in refused(
-        {"meshNamespace": "mesh", "projects": ["mesh"]}
+    assert "mesh.namespace takes a namespace of its own" in refused(
+        {"mesh": {"namespace": "mesh"}, "projects": ["mesh"]}
     )
-    image = {"verificationImage": "hello", "meshNamespace": "default"}
-    assert "meshNamespace takes a namespace of its own" in refused(image)
+    proving = {"verification": {"image": "hello"}, "mesh": {"namespace": "default"}}
+    assert "mesh.namespace takes a namespace of its own" in refused(proving)
 
 
 def test_what_does_not_fit_together_is_said_at_once() -> None:
-    said = refused({"certificateDays": 400, "earlyRenewalHours": 9000, "wildcardFrom": "authority"})
+    said = refused({"certificate": {"days": 400, "earlyRenewalHours": 9000}})
     assert "2 errors" in said
-    assert "certificateDays takes at most" in said
-    assert "earlyRenewalHours takes less" in said
+    assert "certificate.days takes at most" in said
+    assert "certificate.earlyRenewalHours takes less" in said
+
+
+def test_the_host_of_the_verification_is_a_name() -> None:
+    domain = ".".join(["a" * 60] * 4)
+    said = refused({"appsDomain": domain, "verification": {"image": "hello"}})
+    assert "no name of DNS is longer" in said
 
 
 def test_certificates_of_an_authority_of_ones_own_have_its_days() -> None:
-    parse({"caCertificate": "x", "caKey": "y", "certificateDays": 400}, "Pulumi.test.yaml")
-    parse({"wildcardFrom": "secret", "certificateDays": 400}, "Pulumi.test.yaml")
+    own = {"caCertificate": "x", "days": 400}
+    parse({"certificate": own, "privateKey": "y"}, "Pulumi.test.yaml")
+
+
+def test_what_has_no_meaning_does_not_exist() -> None:
+    for source, key in (("secret", "days"), ("pem", "keyBits"), ("authority", "issuer")):
+        said = refused({"certificate": {"from": source, key: 1, "certificate": "x"}})
+        assert f"certificate.{key} is no setting" in said
+
+
+def test_the_nearest_key_is_that_of_the_section() -> None:
+    said = refused({"mesh": {"namspace": "a"}, "kafka": {"bootstrapServer": []}, "knativ": {}})
+    assert "mesh.namspace is no setting; did you mean mesh.namespace?" in said
+    assert "did you mean kafka.bootstrapServers?" in said
+    assert "knativ is no setting; did you mean knative?" in said
+
+
+@pytest.mark.parametrize("value", [3, "x", [1], True])
+@pytest.mark.parametrize("key", ["mesh", "certificate", "knative", "kafka", "operators"])
+def test_a_section_is_one(key: str, value: Any) -> None:
+    assert f"serverless-mesh:{key} takes a section" in refused({key: value})
+
+
+def test_where_a_certificate_comes_from_is_one_of_four() -> None:
+    said = refused({"certificate": {"from": "vault", "days": 3}})
+    assert "certificate.from takes 'authority', 'pem', 'secret', 'cert-manager', found" in said
+
+
+def test_an_encrypted_value_counts_as_being_there(tmp_path: Path) -> None:
+    secure = {"secure": "v1:abc"}
+    check(
+        {
+            "privateKey": secure,
+            "certificate": {"from": "pem", "certificate": secure},
+            "kafka": {"bootstrapServers": [secure, "kafka:9092"], "partitions": secure},
+            "mesh": secure,
+        },
+        "Pulumi.test.yaml",
+    )
+    with pytest.raises(SettingsError, match=r"1 error.*\n.*kafka.features takes"):
+        check({"kafka": {"bootstrapServers": [secure], "features": 3}}, "Pulumi.test.yaml")
 
 
 PEM = private_pem(private_key("leaf", 2048, True))
@@ -198,21 +262,39 @@ def test_no_plaintext_setting_holds_a_private_key(key: str, form: str) -> None:
         assert "AAAA" not in str(caught.value)
 
 
-@pytest.mark.parametrize("key", ["caCertificate", "wildcardCertificate"])
-def test_a_certificate_holds_no_key_even_as_a_secret(key: str) -> None:
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"caCertificate": ""},
+        {"from": "pem", "certificate": ""},
+        {"from": "secret", "caCertificate": ""},
+    ],
+    ids=str,
+)
+def test_a_certificate_holds_no_key_even_as_a_secret(section: dict[str, str]) -> None:
     # It goes into an output that everybody is meant to read.
-    whole = f"serverless-mesh:{key}"
+    whole = "serverless-mesh:certificate"
     for form in KEYS.values():
+        given = {key: value or form for key, value in section.items()}
         with pytest.raises(SettingsError, match="has a private key in it") as caught:
-            from_config({whole: form}, "test", {whole})
+            from_config({whole: json.dumps(given)}, "test", {whole})
         assert form[:60] not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", [key for key in keys() if key != "privateKey"])
+def test_no_secret_holds_a_key_but_the_one_for_it(key: str) -> None:
+    # The engine takes a section for secret as a whole, so that part of it may be in plaintext.
+    whole = f"serverless-mesh:{key}"
+    for value in ({"privateKey": PEM}, [PEM], {"a": [PEM]}):
+        with pytest.raises(SettingsError) as caught:
+            from_config({whole: json.dumps(value)}, "test", {whole})
+        assert PEM[:60] not in str(caught.value)
+
+
 def test_no_error_shows_a_secret() -> None:
+    key = "serverless-mesh:certificate"
     with pytest.raises(SettingsError) as caught:
-        from_config(
-            {"serverless-mesh:organization": "hidden\n"}, "test", {"serverless-mesh:organization"}
-        )
+        from_config({key: json.dumps({"organization": "hidden\n"})}, "test", {key})
     assert "found a secret" in str(caught.value)
     assert "hidden" not in str(caught.value)
 
@@ -227,11 +309,11 @@ def test_names_of_keys_forge_no_lines() -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        f"config:\n  serverless-mesh:caCertificate: |\n{indent(PEM, '    ')}\n",
+        f"config:\n  serverless-mesh:certificate:\n    caCertificate: |\n{indent(PEM, '      ')}\n",
         f"config:\n  serverless-mesh:projects: [{{a: {CODED}}}]\n",
         f"config:\n  kubernetes:kubeconfig: {CODED}\n",
         f"config:\n  other:thing: {{nested: [{CODED}]}}\n",
-        f"config:\n  serverless-mesh:organization: !!binary {CODED}\n",
+        f"config:\n  serverless-mesh:certificate: {{organization: !!binary {CODED}}}\n",
         f"config: {{}}\nenvironment:\n  values: {{a: {CODED}}}\n",
     ],
 )

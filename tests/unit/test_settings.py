@@ -2,7 +2,14 @@
 
 import pytest
 
-from settings import Settings, SettingsError, choose_apps_domain, from_config, keys, parse
+from serverless_mesh.settings import (
+    FromAuthority,
+    Settings,
+    SettingsError,
+    choose_apps_domain,
+    from_config,
+    parse,
+)
 
 
 def errors(**values: object) -> str:
@@ -18,31 +25,31 @@ def test_an_empty_stack_file_is_the_documentation() -> None:
 def test_every_value_of_the_engine_is_a_text() -> None:
     settings = from_config(
         {
-            "serverless-mesh:keyBits": "4096",
+            "serverless-mesh:certificate": '{"keyBits":4096,"organization":"2048"}',
             "serverless-mesh:projects": '["shop","bank"]',
-            "serverless-mesh:organization": "2048",
+            "serverless-mesh:readyTimeoutSeconds": "7",
+            "serverless-mesh:operators": "",
             "kubernetes:context": "elsewhere",
         },
         "test",
     )
-    assert settings.key_bits == 4096
+    assert settings.certificate == FromAuthority(key_bits=4096, organization="2048")
     assert settings.projects == ("shop", "bank")
-    assert settings.organization == "2048"
+    assert settings.ready_timeout_seconds == 7
+    assert settings.operators is None
 
 
 def test_every_error_is_reported_at_once() -> None:
     said = errors(
         appsDomain="*.apps.example.com",
-        keyBits=1024,
-        meshNamespace="Istio_System",
-        terminationDrainDuration="20s",
-        excludedPorts=[8444],
+        certificate={"keyBits": 1024},
+        mesh={"namespace": "Istio_System", "drainDuration": "20s", "excludedPorts": [8444]},
         projects=["shop", "Bank"],
     )
     assert said.startswith("Pulumi.test.yaml: 6 errors in the settings")
-    for key in ("appsDomain", "keyBits", "meshNamespace", "terminationDrainDuration"):
+    for key in ("appsDomain", "certificate.keyBits", "mesh.namespace", "mesh.drainDuration"):
         assert f"serverless-mesh:{key} takes" in said
-    assert "serverless-mesh:excludedPorts takes ports that include 8022" in said
+    assert "serverless-mesh:mesh.excludedPorts takes ports that include 8022" in said
     assert "serverless-mesh:projects[1] takes a Kubernetes name" in said
     assert "found 'Bank'" in said
 
@@ -54,22 +61,22 @@ def test_an_unknown_key_is_an_error_with_a_suggestion() -> None:
 
 def test_a_number_is_not_a_text() -> None:
     with pytest.raises(SettingsError, match="keyBits takes 2048, 3072 or 4096, found 'many'"):
-        from_config({"serverless-mesh:keyBits": "many"}, "test")
+        from_config({"serverless-mesh:certificate": '{"keyBits":"many"}'}, "test")
 
 
 @pytest.mark.parametrize("duration", ["31s", "30.5s", "1m", "1h2m3s"])
 def test_drains_that_outlast_serving(duration: str) -> None:
-    settings = parse({"terminationDrainDuration": duration}, "Pulumi.test.yaml")
-    assert settings.termination_drain_duration == duration
+    settings = parse({"mesh": {"drainDuration": duration}}, "Pulumi.test.yaml")
+    assert settings.mesh.drain_duration == duration
 
 
 @pytest.mark.parametrize("duration", ["30s", "0.5m", "", "s", "35", "35 s", "-35s"])
 def test_drains_that_do_not(duration: str) -> None:
-    assert "terminationDrainDuration takes" in errors(terminationDrainDuration=duration)
+    assert "mesh.drainDuration takes" in errors(mesh={"drainDuration": duration})
 
 
 def test_a_certificate_is_renewed_while_valid_and_not_at_every_update() -> None:
-    said = errors(certificateDays=30, earlyRenewalHours=720)
+    said = errors(certificate={"days": 30, "earlyRenewalHours": 720})
     assert "earlyRenewalHours takes less than the 720 hours" in said
 
 
@@ -94,5 +101,7 @@ def test_no_domain_at_all_is_an_error() -> None:
 
 
 def test_every_setting_is_described() -> None:
-    assert all(field.description for field in Settings.model_fields.values())
-    assert len(keys()) == len(set(keys()))
+    schema = Settings.model_json_schema()
+    for section in (schema, *schema["$defs"].values()):
+        for key, described in section["properties"].items():
+            assert described.get("description"), key

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from cli.verification import Check, Link, Target, TargetError, verify
+from serverless_mesh.cli.verification import Check, Link, Target, TargetError, verify
 
 HOST = "hello-default.apps.openshift.example.com"
 WILDCARD = "*.apps.openshift.example.com"

@@ -14,7 +14,7 @@ from toolchain.mesh.knative_routing import Gateways, KnativeService
 from toolchain.mesh.objects import Manifest, Objects
 from toolchain.mesh.proxy import Identity, Proxy
 from toolchain.mesh.router import Router, table
-from toolchain.mesh.service_mesh_operator import ROOT_CERTIFICATE, Mesh, ServiceMeshOperator
+from toolchain.mesh.service_mesh_2 import ROOT_CERTIFICATE, Mesh, ServiceMeshOperator
 from toolchain.mesh.workload import PORTS, Application, split
 
 SERVICES: Final = ("serving.knative.dev/v1", "Service")

@@ -17,7 +17,7 @@ from toolchain.mesh.knative_operator import KnativeOperator
 from toolchain.mesh.knative_services import KnativeServices
 from toolchain.mesh.objects import Objects
 from toolchain.mesh.programs import FOLDER
-from toolchain.mesh.service_mesh_operator import ServiceMeshOperator
+from toolchain.mesh.service_mesh_2 import ServiceMeshOperator
 from toolchain.mesh.simulation import Simulation
 from toolchain.operators.running import running_operators
 

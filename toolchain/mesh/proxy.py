@@ -111,13 +111,13 @@ class Proxy:
         assert self._process is not None
         self._process.terminate()
 
-    def wait(self, patience: float) -> int:
-        """Wait at most `patience` seconds for its end and return its exit code."""
+    def wait(self, retries: float) -> int:
+        """Wait at most `retries` seconds for its end and return its exit code."""
         assert self._process is not None
-        return self._process.wait(patience)
+        return self._process.wait(retries)
 
     def alive(self) -> bool:
-        """Tell whether it runs."""
+        """Say whether it runs."""
         return self._process is not None and self._process.poll() is None
 
     def pids(self) -> list[int]:

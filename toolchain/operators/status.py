@@ -129,7 +129,7 @@ def _control_plane(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
 
 
 def _installed(control_plane: Manifest) -> bool:
-    """Tell whether a mesh was ever installed; while it is updated, it stays so."""
+    """Say whether a mesh was ever installed; while it is updated, it stays so."""
     conditions = _old(control_plane).get("conditions") or ()
     return any(item["type"] == "Installed" and item["status"] == "True" for item in conditions)
 

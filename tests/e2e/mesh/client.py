@@ -14,7 +14,7 @@ LOCAL_HOST = "hello.default.svc.cluster.local"
 
 def local_gateway(installation: Installation) -> Address:
     """Return where the Service of the local gateway leads to."""
-    namespace = installation.settings.mesh_namespace
+    namespace = installation.settings.mesh.namespace
     service = installation.mesh.objects.find("v1", "Service", "knative-local-gateway", namespace)
     assert service is not None
     mesh = installation.control_plane

@@ -9,7 +9,7 @@ import pytest
 
 from harness import make_stack
 from mesh.installation import Installation, Manifest
-from settings import parse
+from tests import stack_files
 from toolchain.cluster import APPS_DOMAIN, Cluster
 from toolchain.downloads import Vendors
 from toolchain.mesh.local import LocalMesh
@@ -21,7 +21,7 @@ def install(
 ) -> Iterator[Installation]:
     """Start a cluster with its mesh and bring a stack of the project's own program up there.
 
-    The page's Knative Service is the stack's own.
+    The documentation's Knative Service is the stack's own.
     """
     undone = [step.name for step in steps(Vendors()) if step.outcome() is None]
     if undone:
@@ -36,14 +36,14 @@ def install(
             }
         )
         stack = make_stack(folder / "stack", cluster.kubeconfig)
-        config = {"verificationImage": "openshift/hello-openshift", **config}
-        stack.configure(**config)
-        settings = parse(config, "the test's")
+        config = {"verification.image": "openshift/hello-openshift", **config}
+        stack.configure(config)
+        settings = stack_files.settings(config)
         root = folder / "root.crt"
         installation = Installation(mesh, stack, settings, domain, root, cluster.kubeconfig)
         installation.up()
         root.write_text(stack.outputs()["caCertificatePem"], encoding="utf-8")
-        installation.until(installation.answers, "the page's curl answers")
+        installation.until(installation.answers, "the documentation's curl answers")
         yield installation
 
 
@@ -78,4 +78,4 @@ def keep(installation: Installation) -> Iterator[Keep]:
     yield note
     for manifest in noted:
         installation.apply(manifest)
-    installation.until(installation.answers, "the page's curl answers again")
+    installation.until(installation.answers, "the documentation's curl answers again")

@@ -1,4 +1,4 @@
-"""What the traffic tests hold: a mesh with what the project declares, and the page's client."""
+"""What the traffic tests hold: a mesh with what the project declares, and the client."""
 
 import subprocess
 from base64 import b64encode
@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from harness import PulumiStack
-from settings import Settings
+from serverless_mesh.settings import Settings
 from toolchain.cluster import ClusterError
 from toolchain.mesh.knative_services import Pod
 from toolchain.mesh.local import LocalMesh
 from toolchain.mesh.objects import MANAGER
 from toolchain.mesh.router import Address
-from toolchain.mesh.service_mesh_operator import Mesh
+from toolchain.mesh.service_mesh_2 import Mesh
 
 Manifest = dict[str, Any]
 GREETING = "Hello Openshift!\n"
@@ -57,7 +57,7 @@ class Installation:
 
     @property
     def url(self) -> str:
-        """The page's URL, as the Knative Service's status says it."""
+        """The documentation's URL, as the Knative Service's status says it."""
         hello = self.mesh.objects.find("serving.knative.dev/v1", "Service", "hello", "default")
         assert hello is not None
         return str(hello["status"]["url"])
@@ -69,7 +69,7 @@ class Installation:
     @property
     def control_plane(self) -> Mesh:
         """The running mesh."""
-        return self.mesh.operator.meshes[self.settings.mesh_namespace]
+        return self.mesh.operator.meshes[self.settings.mesh.namespace]
 
     @property
     def gateway(self) -> Address:
@@ -78,7 +78,7 @@ class Installation:
 
     @property
     def pod(self) -> Pod:
-        """The pod behind the page's URL."""
+        """The pod behind the documentation's URL."""
         return self.mesh.services.pods["default", "hello"]
 
     def curl(
@@ -89,7 +89,7 @@ class Installation:
         through: Address | None = None,
         options: Iterable[str] = (),
     ) -> Answer:
-        """Run the page's command; `--connect-to` stands for the DNS entry that leads to the router.
+        """Run the documented command; `--connect-to` stands for the DNS entry of the router.
 
         `through` leads around the router.
         """
@@ -158,7 +158,7 @@ class Installation:
             pytest.fail(f"{error}; the last curl said {self.last}")
 
     def answers(self) -> bool:
-        """Tell whether the page's own curl answers."""
+        """Say whether the documentation's own curl answers."""
         return self.curl() == Answer(0, GREETING, "")
 
     def secret(self, name: str, data: Mapping[str, str]) -> Manifest:
@@ -167,7 +167,7 @@ class Installation:
             "apiVersion": "v1",
             "kind": "Secret",
             "type": "kubernetes.io/tls",
-            "metadata": {"name": name, "namespace": self.settings.mesh_namespace},
+            "metadata": {"name": name, "namespace": self.settings.mesh.namespace},
             "data": {name: b64encode(text.encode()).decode() for name, text in data.items()},
         }
         self.apply(manifest)

@@ -22,12 +22,12 @@ BOUND = 2000
 def wildcard(installation: Installation, keep: Keep) -> str:
     """Return the secret's name; its content is put back after the test."""
     settings = installation.settings
-    keep("v1", "Secret", settings.wildcard_secret, settings.mesh_namespace)
-    return settings.wildcard_secret
+    keep("v1", "Secret", settings.certificate.secret, settings.mesh.namespace)
+    return settings.certificate.secret
 
 
 def served(installation: Installation) -> x509.Certificate:
-    """Return the certificate that the gateway serves for the page's host."""
+    """Return the certificate that the gateway serves for the documentation's host."""
     context = ssl.create_default_context(cafile=str(installation.root))
     address = ("127.0.0.1", installation.mesh.services.router.port)
     with (
@@ -89,7 +89,7 @@ def uid(installation: Installation) -> str:
     """Tell the secret from another of its name."""
     settings = installation.settings
     found = installation.mesh.objects.find(
-        "v1", "Secret", settings.wildcard_secret, settings.mesh_namespace
+        "v1", "Secret", settings.certificate.secret, settings.mesh.namespace
     )
     assert found is not None
     return str(found["metadata"]["uid"])
@@ -116,7 +116,7 @@ def test_a_rotation_drops_no_request(installation: Installation) -> None:
         client.start()
     try:
         # Another lifetime makes another certificate, of the same authority.
-        installation.stack.configure(certificateDays=90)
+        installation.stack.configure({"certificate.days": 90})
         installation.up()
         installation.until(lambda: served(installation) != before, "the new certificate")
         ended_early = bool(counts)

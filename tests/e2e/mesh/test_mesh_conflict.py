@@ -49,7 +49,7 @@ def other(installation: Installation, tmp_path: Path) -> Iterator[Issuer]:
     secret = installation.secret("shop-certs", data)
     yield issuer
     installation.mesh.objects.delete(secret)
-    installation.until(installation.answers, "the page's curl answers again")
+    installation.until(installation.answers, "the documentation's curl answers again")
 
 
 def test_the_older_gateway_takes_the_hosts_of_ours(
@@ -80,7 +80,7 @@ def until_it_serves(installation: Installation, other: Issuer) -> None:
 
 
 def older_than_now(installation: Installation, manifest: Manifest) -> bool:
-    """Tell whether whatever is created from now on is younger than an object."""
+    """Say whether whatever is created from now on is younger than an object."""
     found = installation.find(manifest)
     assert found is not None
     created = datetime.fromisoformat(found["metadata"]["creationTimestamp"])
@@ -95,13 +95,16 @@ def test_a_narrower_wildcard_takes_the_hosts_of_ours(
         installation.apply(foreign)
         until_it_serves(installation, other)
         assert_taken(installation, other)
-        assert f"ERROR {CONFLICT}: Gateway default/shop\n" in check(installation).stdout
+        assert (
+            f"ERROR {CONFLICT}: Gateway default/shop spec.servers[0].hosts[0]: found "
+            in check(installation).stdout
+        )
     finally:
         installation.mesh.objects.delete(foreign)
 
 
 def assert_taken(installation: Installation, other: Issuer) -> None:
-    """See that the page's curl meets the other team's certificate, and no service behind it."""
+    """See that the documented curl meets the other team's certificate, and no service."""
     assert installation.curl().code == REFUSED_BY_US
     options = ("--output", "/dev/null", "--write-out", "%{http_code}")
     assert installation.curl(root=other.root, options=options) == Answer(0, "404", "")
@@ -136,7 +139,7 @@ def test_the_pack_stops_it_before_it_is_written(
 
 
 def check(installation: Installation) -> "subprocess.CompletedProcess[str]":
-    """Judge the live cluster, as a user would."""
+    """Check the live cluster, as a user would."""
     return subprocess.run(
         [VENV / "bin" / "serverless-mesh", "check", "--kubeconfig", str(installation.kubeconfig)],
         cwd=ROOT,
@@ -156,4 +159,6 @@ def test_check_finds_it_in_the_cluster(installation: Installation) -> None:
     finally:
         installation.mesh.objects.delete(foreign)
     assert found.returncode == 1, found.stdout + found.stderr
-    assert f"ERROR {CONFLICT}: Gateway default/shop\n" in found.stdout
+    assert (
+        f"ERROR {CONFLICT}: Gateway default/shop spec.servers[0].hosts[0]: found " in found.stdout
+    )

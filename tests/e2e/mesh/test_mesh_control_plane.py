@@ -21,8 +21,8 @@ def control_plane(installation: Installation, keep: Keep) -> Manifest:
     return keep(
         "maistra.io/v2",
         "ServiceMeshControlPlane",
-        settings.control_plane_name,
-        settings.mesh_namespace,
+        settings.mesh.name,
+        settings.mesh.namespace,
     )
 
 
@@ -91,7 +91,7 @@ def test_a_request_in_flight_survives_the_drain_of_the_gateway(
     try:
         assert application.held.acquire(timeout=10), "the request did not arrive"
         gateway.terminate()
-        period = installation.settings.termination_drain_duration
+        period = installation.settings.mesh.drain_duration
         installation.mesh.until(
             lambda: f"Graceful termination period is {period}" in gateway.log.read_text("utf-8"),
             10,

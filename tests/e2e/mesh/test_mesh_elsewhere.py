@@ -18,8 +18,8 @@ STATUS = ("--output", "/dev/null", "--write-out", "%{http_code}")
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     config = {
-        "meshNamespace": NAMESPACE,
-        "subjectAltNames": [SHOP],
+        "mesh.namespace": NAMESPACE,
+        "certificate.subjectAltNames": [SHOP],
     }
     yield from install(tmp_path_factory.mktemp("elsewhere"), config, DOMAIN)
 

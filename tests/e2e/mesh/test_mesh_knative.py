@@ -52,7 +52,7 @@ def test_every_listed_deployment_gets_a_sidecar(installation: Installation, kind
 
 
 def test_net_istio_finds_our_gateways(installation: Installation) -> None:
-    mesh = installation.settings.mesh_namespace
+    mesh = installation.settings.mesh.namespace
     assert Gateways.of(config(installation, "config-istio", "knative-serving")) == Gateways(
         external=Gateway("knative-serving/knative-ingress-gateway", (mesh, "istio-ingressgateway")),
         local=Gateway("knative-serving/knative-local-gateway", (mesh, "knative-local-gateway")),
@@ -82,7 +82,7 @@ def test_our_gateways_stay_ours(installation: Installation) -> None:
         namespace = "knative-serving"
         version = "networking.istio.io/v1alpha3"
         if kind == "Service":
-            namespace, version = installation.settings.mesh_namespace, "v1"
+            namespace, version = installation.settings.mesh.namespace, "v1"
         found = installation.mesh.objects.find(version, kind, name, namespace)
         assert found is not None
         assert "ownerReferences" not in found["metadata"]

@@ -19,7 +19,7 @@ def test_the_local_gateway_serves_a_mesh_client(installation: Installation) -> N
     assert address[1] == 8081
     text, identities = ask(address, mesh_client(installation), LOCAL_HOST)
     assert text == GREETING
-    namespace = installation.settings.mesh_namespace
+    namespace = installation.settings.mesh.namespace
     account = installation.control_plane.plan.gateway_account
     assert identities == [f"spiffe://cluster.local/ns/{namespace}/sa/{account}"]
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from components.knative import NO_NETWORK_POLICIES
 from mesh.conftest import Keep
 from mesh.installation import Installation
 from mesh.knative import (
@@ -16,10 +15,15 @@ from mesh.knative import (
     deployment,
     secret_filtering,
 )
+from mesh_policy.documented.names import NO_NETWORK_POLICIES
 from toolchain.dev import PACK
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
-SETTINGS = {"metrics": True, "secretFiltering": False, "manageNetworkPolicy": False}
+SETTINGS = {
+    "knative.metrics": True,
+    "knative.secretFiltering": False,
+    "mesh.manageNetworkPolicy": False,
+}
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,11 @@ def optional(installation: Installation) -> Iterator[Installation]:
     """Turn the settings on by an update, and off again by the next one."""
     before = look(installation)
     assert before == Seen([{}, {}], [False, False], [])
-    installation.stack.configure(**SETTINGS)
+    installation.stack.configure(SETTINGS)
     installation.up(*PACK)
     yield installation
     for key in SETTINGS:
-        installation.stack.succeed("config", "rm", key)
+        installation.stack.remove(key)
     installation.up(*PACK)
     installation.until(lambda: look(installation) == before, "all is as shipped again")
 
@@ -86,4 +90,4 @@ def test_net_istio_reads_every_secret(optional: Installation, keep: Keep) -> Non
 
 
 def test_the_page_answers_all_the_same(optional: Installation) -> None:
-    optional.until(optional.answers, "the page's curl answers")
+    optional.until(optional.answers, "the documentation's curl answers")

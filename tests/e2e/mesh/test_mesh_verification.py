@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.verification import Check, Link, Target, verify
 from mesh.conftest import Keep
 from mesh.installation import GREETING, Installation
 from mesh.issuer import Issuer
+from serverless_mesh.cli.verification import Check, Link, Target, verify
 from toolchain import daemon
 from toolchain.__main__ import app
 from toolchain.mesh.page import verification
@@ -57,7 +57,7 @@ def test_a_host_that_nobody_serves_is_a_broken_gateway(installation: Installatio
 
 def test_a_missing_secret_is_a_broken_gateway(installation: Installation, keep: Keep) -> None:
     settings = installation.settings
-    secret = keep("v1", "Secret", settings.wildcard_secret, settings.mesh_namespace)
+    secret = keep("v1", "Secret", settings.certificate.secret, settings.mesh.namespace)
     installation.mesh.objects.delete(secret)
     # The running gateway keeps what it has; the next one has nothing and takes no connection.
     installation.control_plane.gateway.stop()

@@ -1,0 +1,1 @@
+"""Service Mesh 2: the control plane and its members."""

@@ -1,1 +1,0 @@
-"""The policy pack: rules over a World, which is the cluster as it will be after the update."""

@@ -1,0 +1,1 @@
+"""The Kubernetes API as plain data: connections, answers, and errors that may pass."""

@@ -1,0 +1,74 @@
+"""What the control plane of Serverless's mesh says, Service Mesh 2 and 3."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from mesh_policy.documented.kinds import CONTROL_PLANE, ISTIO
+from mesh_policy.documented.names import DEFAULT_MESH_NAMESPACE
+from mesh_policy.documented.variants import SERVICE_MESH_2
+from mesh_policy.findings import Finding
+from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading.objects import Object, ref_of
+from mesh_policy.reading.values import UNKNOWN, at, changed, items, number, settable
+from mesh_policy.world import World, has_serverless
+
+
+def ports(value: Any) -> set[int]:
+    """Return the ports of a list, or of a text such as `8022,8444`."""
+    entries: Iterable[Any] = value.split(",") if isinstance(value, str) else items(value)
+    found = (number(e.strip() if isinstance(e, str) else e) for e in entries)
+    return {port for port in found if port is not None}
+
+
+def excludes(mesh: Mesh, port: int) -> bool | None:
+    """Say whether the control plane leaves a port outside of mTLS; None: not known."""
+    plane = mesh.control_plane
+    value = plane.get(*mesh.variant.excluded_ports) if plane else UNKNOWN
+    if port in ports(value):
+        return True
+    return None if value is UNKNOWN or UNKNOWN in items(value) else False
+
+
+def with_ports(
+    body: Mapping[str, Any], world: World, needed: Iterable[int]
+) -> dict[str, Any] | None:
+    """Return the Serverless control plane with further excluded ports; None: it needs none."""
+    value = at(body, *SERVICE_MESH_2.excluded_ports)
+    absent = [port for port in needed if port not in ports(value)]
+    known = value is None or (isinstance(value, list | tuple) and UNKNOWN not in value)
+    if not absent or not known or not is_serverless_plane(body, world):
+        return None
+    return with_value(body, SERVICE_MESH_2.excluded_ports, [*items(value), *absent])
+
+
+def with_value(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any] | None:
+    """Return a body with another value at `path`, None where that would overwrite the unknown."""
+    return changed(body, path, value) if settable(body, path) else None
+
+
+def is_serverless_plane(body: Mapping[str, Any], world: World) -> bool:
+    """Say whether a body is the ServiceMeshControlPlane of Serverless's mesh."""
+    mesh = world.serverless_mesh
+    plane = mesh.control_plane if mesh else None
+    ref = ref_of(body)
+    return ref.kind == CONTROL_PLANE and plane is not None and plane.ref == ref
+
+
+def serverless_plane(world: World) -> Iterator[tuple[Mesh, Object]]:
+    """Give the mesh of Serverless and its control plane, where both are here."""
+    mesh = world.serverless_mesh
+    if mesh is not None and mesh.control_plane is not None:
+        yield mesh, mesh.control_plane
+
+
+def planeless(world: World, needed: str) -> Iterator[Finding]:
+    """Say that Serverless has no control plane, which a rule is about to check, where that is so.
+
+    Where it is not known which of several is its, `unplaced` says so.
+    """
+    mesh = world.serverless_mesh
+    told_apart = mesh is not None or not world.meshes
+    if told_apart and not (mesh and mesh.control_plane) and has_serverless(world):
+        namespace = mesh.namespace if mesh else DEFAULT_MESH_NAMESPACE
+        if ISTIO not in world.unread:
+            yield from world.missing(CONTROL_PLANE, namespace, "", needed)

@@ -1,0 +1,1 @@
+"""The rules as policies of CrossGuard."""

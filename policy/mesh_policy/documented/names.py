@@ -1,0 +1,84 @@
+"""The names, labels, annotations, ports and workloads that the documentation fixes."""
+
+from collections.abc import Mapping
+from typing import Final
+
+SERVING_NAMESPACE: Final = "knative-serving"
+EVENTING_NAMESPACE: Final = "knative-eventing"
+SERVING_INGRESS_NAMESPACE: Final = "knative-serving-ingress"
+"""Where the ingress gateway is with Service Mesh 3."""
+KNATIVE_NAMESPACES: Final = (SERVING_NAMESPACE, EVENTING_NAMESPACE)
+DEFAULT_MESH_NAMESPACE: Final = "istio-system"
+SERVERLESS_NAMESPACE: Final = "openshift-serverless"
+"""Where the Serverless operator is subscribed to."""
+OPERATORS_NAMESPACE: Final = "openshift-operators"
+"""Where the Service Mesh operator is; it has a group of all namespaces on every OpenShift."""
+
+SERVING_NAME: Final = "knative-serving"
+EVENTING_NAME: Final = "knative-eventing"
+KAFKA_NAME: Final = "knative-kafka"
+DEFAULT_ROLL: Final = "default"
+"""The only name that Service Mesh takes for a member roll, and for a membership."""
+SERVERLESS_PACKAGE: Final = "serverless-operator"
+SERVERLESS_GROUP: Final = "serverless-operators"
+"""The OperatorGroup by which the Serverless operator watches all namespaces."""
+
+INGRESS_GATEWAY: Final = "knative-ingress-gateway"
+LOCAL_GATEWAY: Final = "knative-local-gateway"
+KNATIVE_GATEWAYS: Final = (INGRESS_GATEWAY, LOCAL_GATEWAY)
+INGRESS_SERVICE: Final = "istio-ingressgateway"
+"""Service of the ingress gateway that a control plane of Service Mesh 2 has made."""
+GATEWAY_SELECTOR: Final[Mapping[str, str]] = {"knative": "ingressgateway"}
+"""Label of the ingress gateway; both Gateways select it."""
+ISTIO_SELECTOR: Final[Mapping[str, str]] = {"istio": "ingressgateway"}
+"""Label of the ingress gateway that the local gateway's Service selects."""
+DEFAULT_INGRESS_LABELS: Final[Mapping[str, str]] = {"app": INGRESS_SERVICE, **ISTIO_SELECTOR}
+"""What every ingress gateway carries that an operator makes."""
+NO_PORT_TRANSLATION: Final = "experimental.istio.io/disable-gateway-port-translation"
+
+INGRESS_PORT: Final = 443
+LOCAL_PORT: Final = 8081
+METRICS_PORT: Final = 8444
+DRAIN_PORT: Final = 8022
+EXCLUDED_PORTS: Final[Mapping[int, str]] = {
+    METRICS_PORT: "metrics",
+    DRAIN_PORT: "Serving's wait-for-drain hook",
+}
+"""The ports that are called from outside the mesh, which can't use mTLS, each with its use."""
+
+DRAIN_OF_SERVING: Final = 30.0
+"""Seconds that a Knative Service takes to end gracefully; the proxy's drain must outlast them."""
+DRAIN_DURATION: Final = "35s"
+"""The drain of proxies that the documentation sets."""
+
+INJECT: Final = "sidecar.istio.io/inject"
+REWRITE_PROBES: Final = "sidecar.istio.io/rewriteAppHTTPProbers"
+"""Lets probes, which come from outside the mesh, pass through the proxy."""
+PASSTHROUGH: Final = "serving.knative.openshift.io/enablePassthrough"
+"""Lets the route pass TLS through, so that the gateway serves the wildcard certificate itself."""
+NO_NETWORK_POLICIES: Final = "serverless.openshift.io/disable-istio-net-policies-generation"
+CERTIFICATE_UID: Final = "networking.internal.knative.dev/certificate-uid"
+"""Label without which net-istio, filtering secrets, does not see a certificate."""
+SECRET_FILTER: Final = "ENABLE_SECRET_INFORMER_FILTERING_BY_CERT_UID"  # noqa: S105
+"""Variable of net-istio's controller by which it filters secrets."""
+NET_ISTIO: Final = "net-istio-controller"
+MEMBER_OF: Final = "maistra.io/member-of"
+"""Label that the Service Mesh operator gives a member's namespace: the namespace of its mesh."""
+METRICS_BACKEND: Final = "metrics.backend-destination"
+
+SERVING_WORKLOADS: Final = ("activator", "autoscaler")
+"""Serving's data plane."""
+EVENTING_WORKLOADS: Final = (
+    "pingsource-mt-adapter",
+    "imc-dispatcher",
+    "mt-broker-ingress",
+    "mt-broker-filter",
+)
+KAFKA_CONTROLLER: Final = "kafka-controller"
+KAFKA_WORKLOADS: Final[Mapping[str, tuple[str, ...]]] = {
+    "broker": ("kafka-broker-receiver", "kafka-broker-dispatcher"),
+    "channel": ("kafka-channel-receiver", "kafka-channel-dispatcher"),
+    "source": ("kafka-source-dispatcher",),
+    "sink": ("kafka-sink-receiver",),
+}
+"""The workloads of each feature of KnativeKafka, besides its controller."""

@@ -1,0 +1,118 @@
+"""Service Mesh 2 and 3 side by side, as data: kinds, field paths, packages and versions.
+
+Nothing else has to know in which version a field stands elsewhere. What a mesh does not have is
+None.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from mesh_policy.documented.kinds import CONTROL_PLANE, ISTIO, Kind
+from mesh_policy.documented.names import (
+    OPERATORS_NAMESPACE,
+    SERVERLESS_NAMESPACE,
+    SERVERLESS_PACKAGE,
+)
+
+Path = tuple[str, ...]
+Version = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a version of Service Mesh has, and where its control plane says it.
+
+    `least` and `serverless` are the least versions of its operator and of Serverless that are
+    supported together.
+    """
+
+    version: int
+    control_plane: Kind
+    package: str
+    least: Version
+    serverless: Version
+    excluded_ports: Path
+    drain: Path
+    discovery_selectors: Path
+    mtls: Path | None
+    """Where the control plane switches strict mTLS on; None: a PeerAuthentication does."""
+    network_policies: Path | None
+    """Where the control plane can be told to manage no network policies."""
+    ingress_labels: Path | None
+    """Where the labels of its own ingress gateway stand; None: the gateway is no part of it."""
+    permissive: tuple[str, ...]
+    """The Knative workloads that the documentation has take plaintext too."""
+    roll: bool
+    """Whether namespaces are members by a roll, rather than by labels of their own."""
+
+    def __str__(self) -> str:
+        return f"Service Mesh {self.version}"
+
+    @property
+    def subscriptions(self) -> dict[str, str]:
+        """The packages of both operators, each with the namespace in which it is subscribed to."""
+        return {SERVERLESS_PACKAGE: SERVERLESS_NAMESPACE, self.package: OPERATORS_NAMESPACE}
+
+    @property
+    def pair(self) -> str:
+        """The least versions that go together, in words."""
+        mesh, serverless = (".".join(map(str, each)) for each in (self.least, self.serverless))
+        return f"Service Mesh {mesh} or later with Serverless {serverless} or later"
+
+
+SERVICE_MESH_2: Final = Variant(
+    version=2,
+    control_plane=CONTROL_PLANE,
+    package="servicemeshoperator",
+    least=(2, 2),
+    serverless=(1, 31),
+    excluded_ports=(
+        *("spec", "proxy", "networking"),
+        *("trafficControl", "inbound", "excludedPorts"),
+    ),
+    drain=("spec", "techPreview", "meshConfig", "defaultConfig", "terminationDrainDuration"),
+    discovery_selectors=("spec", "meshConfig", "discoverySelectors"),
+    mtls=("spec", "security", "dataPlane", "mtls"),
+    network_policies=("spec", "security", "manageNetworkPolicy"),
+    ingress_labels=("spec", "gateways", "ingress", "service", "metadata", "labels"),
+    permissive=(),
+    roll=True,
+)
+SERVICE_MESH_3: Final = Variant(
+    version=3,
+    control_plane=ISTIO,
+    package="servicemeshoperator3",
+    least=(3, 0),
+    serverless=(1, 37),
+    excluded_ports=("spec", "values", "global", "proxy", "excludeInboundPorts"),
+    drain=("spec", "values", "meshConfig", "defaultConfig", "terminationDrainDuration"),
+    discovery_selectors=("spec", "values", "meshConfig", "discoverySelectors"),
+    mtls=None,
+    network_policies=None,
+    ingress_labels=None,
+    permissive=("autoscaler",),
+    roll=False,
+)
+VARIANTS: Final = (SERVICE_MESH_2, SERVICE_MESH_3)
+
+
+def variant_of(kind: Kind) -> Variant:
+    """Return the variant whose control planes are of that kind.
+
+    Raises:
+        KeyError: none's are.
+    """
+    return {each.control_plane: each for each in VARIANTS}[kind]
+
+
+def pairs(variants: Iterable[Variant] = VARIANTS) -> str:
+    """Return the least versions that go together, of each variant, in words."""
+    return ", or ".join(each.pair for each in variants)
+
+
+def version_of(written: str) -> Version | None:
+    """Parse a version such as `v2.4` or `1.31.0-3`; None for what is none."""
+    match = re.match(r"v?(\d{1,9})\.(\d{1,9})", written, re.ASCII)
+    return tuple(map(int, match.groups())) if match else None

@@ -1,0 +1,1 @@
+"""The meshes that objects form, and the one of Serverless."""

@@ -1,0 +1,143 @@
+"""A mesh: its control plane, its members, and its gateways."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Final
+
+from mesh_policy.documented.kinds import DEPLOYMENT, NAMESPACE
+from mesh_policy.documented.names import GATEWAY_SELECTOR
+from mesh_policy.documented.variants import Path, Variant
+from mesh_policy.reading.label_selectors import Labels, labels, matches
+from mesh_policy.reading.objects import Object, Objects
+from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, text, truth
+
+EVERYWHERE: Final[frozenset[str]] = frozenset()
+_GATEWAY_TEMPLATE: Final = "inject.istio.io/templates"
+_OPERATORS: Final = "maistra.io/owner"
+"""Label of what the Service Mesh operator makes; the control plane says what that will be."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Gateway pods: where they run and what labels they carry (None: not known)."""
+
+    namespace: str
+    labels: Labels | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mesh(ABC):
+    """A mesh: its control plane (None: not seen, only its namespace is known) and its members.
+
+    `explicit` are the members by name; `certain` is False where others may be members, too.
+    """
+
+    variant: ClassVar[Variant]
+
+    namespace: str
+    name: str = ""
+    control_plane: Object | None = None
+    rolls: Sequence[Object] = ()
+    memberships: Sequence[Object] = ()
+    explicit: frozenset[str] = frozenset()
+    everything: bool = False
+    certain: bool = True
+    discovered: frozenset[str] | None = None
+    """Namespaces whose configuration the control plane reads; empty: all; None: its members'."""
+    discovery_unknown: bool = False
+    deployments: Sequence[Object] = field(default=(), repr=False)
+    """The gateways among the cluster's deployments."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.name else self.namespace
+
+    def has(self, namespace: str) -> bool | None:
+        """Say whether a namespace is the control plane's or a member's; None: not known."""
+        if namespace == self.namespace or namespace in self.explicit or self.everything:
+            return True
+        unknown_name = namespace == repr(UNKNOWN)
+        return False if self.certain and not unknown_name else None
+
+    def reads(self, namespace: str) -> bool | None:
+        """Say whether the control plane reads Gateways and the like in a namespace."""
+        if self.discovered is None:
+            return self.has(namespace)
+        if namespace == self.namespace or namespace in self.discovered:
+            return True
+        return None if self.discovery_unknown else not self.discovered
+
+    @property
+    @abstractmethod
+    def ingress(self) -> Workload:
+        """The ingress gateway that Serverless uses."""
+
+    @property
+    @abstractmethod
+    def ingress_service(self) -> str | None:
+        """The Service of the ingress gateway that comes with the control plane; None: none does."""
+
+    @property
+    @abstractmethod
+    def switches(self) -> Sequence[tuple[Path, Any]]:
+        """Where the control plane can switch its ingress gateway off, and what it says there."""
+
+    @property
+    @abstractmethod
+    def workloads(self) -> Sequence[Workload]:
+        """All gateways of the mesh that are known, without the additional ones of no label."""
+
+    @property
+    def without_ingress(self) -> bool:
+        """Whether the control plane's own ingress gateway is switched off."""
+        return any(truth(value) is False for _, value in self.switches)
+
+    @cached_property
+    def other_ingress(self) -> Workload | None:
+        """Another gateway of the mesh with the documented label, if there is one."""
+        wanted = frozenset(GATEWAY_SELECTOR.items())
+        carrying = (item for item in self.others if item.labels and wanted <= item.labels)
+        return next(carrying, None)
+
+    @property
+    def others(self) -> Sequence[Workload]:
+        """All gateways but the one that the control plane makes for ingress."""
+        return self.deployed
+
+    @cached_property
+    def deployed(self) -> Sequence[Workload]:
+        """The gateways that somebody deployed."""
+        return [
+            Workload(item.ref.namespace, labels(item.get("spec", "template", "metadata", "labels")))
+            for item in self.deployments
+        ]
+
+
+def gateway_deployments(objects: Objects) -> list[Object]:
+    """Return the deployments that are gateways, those of the Service Mesh operator left out."""
+    found = []
+    for item in objects.objects(DEPLOYMENT):
+        template = item.get("spec", "template", "metadata")
+        if _OPERATORS in item.labels:
+            continue
+        gateway = "gateway" in text(at(template, "annotations", _GATEWAY_TEMPLATE))
+        carried = mapping(at(template, "labels"))
+        documented = all(carried.get(key) == value for key, value in GATEWAY_SELECTOR.items())
+        if gateway or "istio" in carried or documented:
+            found.append(item)
+    return found
+
+
+def discovered(objects: Objects, selectors: Any) -> tuple[frozenset[str], bool]:
+    """Return the namespaces that discovery selectors let through (none: all), and any doubt."""
+    if has_unknown(selectors):
+        return EVERYWHERE, True
+    if not items(selectors):
+        return EVERYWHERE, False
+    found = {
+        item.ref.name
+        for item in objects.objects(NAMESPACE)
+        if any(matches(selector, item.labels) for selector in items(selectors))
+    }
+    return frozenset(found), not objects.complete or NAMESPACE in objects.unread

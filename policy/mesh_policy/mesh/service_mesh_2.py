@@ -1,0 +1,159 @@
+"""Service Mesh 2: a ServiceMeshControlPlane, and members by a roll or a membership each."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Final
+
+from mesh_policy.documented.kinds import CONTROL_PLANE, MEMBER, MEMBER_ROLL, NAMESPACE
+from mesh_policy.documented.names import (
+    DEFAULT_INGRESS_LABELS,
+    DEFAULT_ROLL,
+    GATEWAY_SELECTOR,
+    INGRESS_SERVICE,
+)
+from mesh_policy.documented.variants import SERVICE_MESH_2, Path, Variant
+from mesh_policy.mesh.mesh import EVERYWHERE, Mesh, Workload, discovered, gateway_deployments
+from mesh_policy.reading.label_selectors import Labels, labels, matches
+from mesh_policy.reading.objects import Object, Objects
+from mesh_policy.reading.values import at, has_unknown, items, mapping, strings, text, truth
+
+_ALL_GATEWAYS: Final = ("spec", "gateways", "enabled")
+_INGRESS: Final = ("spec", "gateways", "ingress", "enabled")
+_INGRESS_LABELS: Final = SERVICE_MESH_2.ingress_labels or ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ServiceMesh2(Mesh):
+    """A mesh of Service Mesh 2, whose control plane makes its gateways."""
+
+    variant: ClassVar[Variant] = SERVICE_MESH_2
+
+    @property
+    def ingress_service(self) -> str:
+        """The Service that the operator makes for the ingress gateway."""
+        return INGRESS_SERVICE
+
+    @property
+    def switches(self) -> Sequence[tuple[Path, Any]]:
+        """The switches of all gateways and of the ingress gateway."""
+        plane = self.control_plane
+        paths = (_ALL_GATEWAYS, _INGRESS) if plane else ()
+        return [(path, plane.get(*path) if plane else None) for path in paths]
+
+    @cached_property
+    def ingress(self) -> Workload:
+        """The control plane's own ingress gateway, or another with the documented label."""
+        if self.without_ingress and self.other_ingress is not None:
+            return self.other_ingress
+        plane = self.control_plane
+        if plane is None:
+            return Workload(self.namespace, _ingress_labels(GATEWAY_SELECTOR))
+        ingress = plane.get("spec", "gateways", "ingress")
+        namespace = text(at(ingress, "namespace")) or self.namespace
+        return Workload(namespace, _ingress_labels(plane.get(*_INGRESS_LABELS)))
+
+    @cached_property
+    def workloads(self) -> Sequence[Workload]:
+        """The gateways of the control plane, and those that somebody deployed."""
+        return [*(() if self.without_ingress else (self.ingress,)), *self.others]
+
+    @cached_property
+    def others(self) -> Sequence[Workload]:
+        """The control plane's additional gateways, and those that somebody deployed."""
+        return [*self._additional(), *self.deployed]
+
+    def _additional(self) -> Iterator[Workload]:
+        gateways = self.control_plane.get("spec", "gateways") if self.control_plane else None
+        off = truth(at(gateways, "enabled")) is False
+        for group in () if off else ("additionalIngress", "additionalEgress"):
+            for item in mapping(at(gateways, group)).values():
+                if truth(at(item, "enabled")) is not False:
+                    own = labels(at(item, "service", "metadata", "labels"))
+                    yield Workload(text(at(item, "namespace")) or self.namespace, own)
+
+
+def _ingress_labels(own: Any) -> Labels | None:
+    found = labels(own)
+    if found is None:
+        return None
+    return frozenset({**DEFAULT_INGRESS_LABELS, **dict(found)}.items())
+
+
+def unseen(namespace: str) -> ServiceMesh2:
+    """Return a mesh of which nothing but the namespace is known: any Gateway may be its."""
+    return ServiceMesh2(namespace=namespace, certain=False, discovered=EVERYWHERE)
+
+
+def meshes(objects: Objects) -> Iterator[ServiceMesh2]:
+    """Return the meshes that control planes, rolls and memberships tell of."""
+    rolls: dict[str, list[Object]] = defaultdict(list)
+    for item in objects.objects(MEMBER_ROLL):
+        rolls[item.ref.namespace].append(item)
+    memberships: dict[str, list[Object]] = defaultdict(list)
+    for item in objects.objects(MEMBER):
+        owner = item.get("spec", "controlPlaneRef", "namespace")
+        if text(owner):
+            memberships[owner].append(item)
+    planes = {item.ref.namespace: item for item in objects.objects(CONTROL_PLANE)}
+    deployments = gateway_deployments(objects)
+    for namespace in sorted({*rolls, *memberships, *planes}):
+        mesh = _mesh(
+            objects, namespace, planes.get(namespace), rolls[namespace], memberships[namespace]
+        )
+        own = [item for item in deployments if mesh.reads(item.ref.namespace) is not False]
+        yield replace(mesh, deployments=own)
+
+
+def _mesh(
+    objects: Objects,
+    namespace: str,
+    plane: Object | None,
+    rolls: Sequence[Object],
+    memberships: Sequence[Object],
+) -> ServiceMesh2:
+    explicit, everything, certain = _members(objects, rolls, memberships)
+    unread = not objects.unread.keys().isdisjoint({MEMBER_ROLL, MEMBER})
+    # Without a roll and without a cluster, any Gateway that is here may be this mesh's.
+    read = None if rolls or memberships or objects.complete else EVERYWHERE
+    doubt = False
+    if plane and text(plane.get("spec", "mode")) == "ClusterWide":
+        read, doubt = discovered(objects, plane.get(*SERVICE_MESH_2.discovery_selectors))
+    return ServiceMesh2(
+        namespace=namespace,
+        name=plane.ref.name if plane else "",
+        control_plane=plane,
+        rolls=rolls,
+        memberships=memberships,
+        explicit=explicit,
+        everything=everything,
+        # Without a cluster, members may be named by objects that are not here.
+        certain=certain and not unread and (objects.complete or bool(rolls)),
+        discovered=read,
+        discovery_unknown=doubt,
+    )
+
+
+def _members(
+    objects: Objects, rolls: Sequence[Object], memberships: Sequence[Object]
+) -> tuple[frozenset[str], bool, bool]:
+    """Return the members by name, whether all namespaces are, and whether that is certain."""
+    explicit = {item.ref.namespace for item in memberships}
+    everything, certain = False, True
+    for roll in rolls:
+        if roll.ref.name != DEFAULT_ROLL:
+            continue
+        members = roll.get("spec", "members")
+        certain = certain and not has_unknown(members)
+        named = strings(members)
+        everything = everything or "*" in named
+        explicit.update(named)
+        for selector in items(roll.get("spec", "memberSelectors")):
+            certain = certain and objects.complete and NAMESPACE not in objects.unread
+            for item in objects.objects(NAMESPACE):
+                matched = matches(selector, item.labels)
+                certain = certain and matched is not None
+                if matched:
+                    explicit.add(item.ref.name)
+    return frozenset(explicit - {"*"}), everything, certain

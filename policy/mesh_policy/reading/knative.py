@@ -1,0 +1,59 @@
+"""What the Knative custom resources say."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from mesh_policy.documented.kinds import SERVING
+from mesh_policy.documented.names import INJECT, REWRITE_PROBES
+from mesh_policy.reading.objects import Object, Objects
+from mesh_policy.reading.values import UNKNOWN, at, items, mapping, text, truth
+
+ISTIO_ENABLED: Final = ("spec", "ingress", "istio", "enabled")
+
+
+def is_integrated(objects: Objects) -> bool:
+    """Say whether a KnativeServing is here that has the Istio integration switched on."""
+    return any(truth(item.get(*ISTIO_ENABLED)) for item in objects.objects(SERVING))
+
+
+def lacking(metadata: Any) -> Iterator[tuple[str, Any]]:
+    """List what sidecar injection lacks in an object's annotations and labels, with what is there.
+
+    A label takes precedence over an annotation. UNKNOWN is given where it is not known.
+    """
+    labels, annotations = at(metadata, "labels"), at(metadata, "annotations")
+    injected = at(labels, INJECT)
+    if injected is None:
+        injected = at(annotations, INJECT)
+    for key, value in ((INJECT, injected), (REWRITE_PROBES, at(annotations, REWRITE_PROBES))):
+        if value is UNKNOWN or not truth(value):
+            yield key, value
+
+
+def config(resource: Object, name: str) -> Mapping[str, Any]:
+    """Return one of the ConfigMaps that a resource fills in, named `istio` or `config-istio`."""
+    found = resource.get("spec", "config")
+    return {**mapping(at(found, f"config-{name}")), **mapping(at(found, name))}
+
+
+def config_value(resource: Object, name: str, key: str) -> Any:
+    """Return one value of such a ConfigMap: UNKNOWN where not known, None where there is none."""
+    found = resource.get("spec", "config")
+    for part in (name, f"config-{name}"):
+        value = at(found, part)
+        if value is UNKNOWN or key in mapping(value):
+            return UNKNOWN if value is UNKNOWN else value[key]
+    return None
+
+
+def workloads(resource: Object) -> Iterator[tuple[str, Any]]:
+    """List the entries of `deployments` and `workloads` with their paths."""
+    for group in ("deployments", "workloads"):
+        found = resource.get("spec", group)
+        for index, entry in enumerate(items(found)):
+            yield f"spec.{group}[{index}]", entry
+
+
+def named(entry: Any) -> str:
+    """Return the name of an entry of `deployments` or `workloads`."""
+    return text(at(entry, "name"))

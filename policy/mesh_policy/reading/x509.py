@@ -1,0 +1,221 @@
+"""What is wrong with a certificate and its key; nothing of a key is ever shown."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+_RSA_BITS: Final = 2048
+_EC_BITS: Final = 224
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with the certificate (`tls.crt`) or the key (`tls.key`)."""
+
+    entry: str
+    found: str
+    needed: str
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Say whether a certificate's name covers a host, which may be a wildcard itself.
+
+    A wildcard stands for exactly one label.
+    """
+    pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
+    if pattern == host:
+        return True
+    _, _, domain = host.partition(".")
+    return pattern.startswith("*.") and pattern[2:] == domain and not host.startswith("*.")
+
+
+def names(certificate: str) -> list[str]:
+    """Return the DNS names in the subjectAltName of the first certificate; none if it is none."""
+    try:
+        return _names(_load(certificate)[0])
+    except ValueError:
+        return []
+
+
+def problems(
+    certificate: str, key: str, wildcard: str | None, now: datetime, authority: str = ""
+) -> Iterator[Problem]:
+    """List what is wrong with a PEM certificate (leaf first) and its PEM key.
+
+    `wildcard` is the name that it must cover, None for any wildcard; `authority` is the PEM of the
+    certificates that its chain must end at, empty where not known.
+    """
+    try:
+        chain = _load(certificate)
+    except ValueError as error:
+        yield Problem("tls.crt", str(error), "a certificate, the leaf first")
+        return
+    yield from _name_problems(chain[0], wildcard)
+    yield from _use_problems(chain[0])
+    for each in chain:
+        yield from _date_problems(each, now)
+    yield from _chain_problems(chain, authority)
+    yield from _key_problems(chain[0], key)
+
+
+def authority_problems(certificate: str, key: str, now: datetime) -> Iterator[Problem]:
+    """List what keeps a PEM certificate and its PEM key from being a certificate authority."""
+    from cryptography import x509
+
+    try:
+        first = _load(certificate)[0]
+    except ValueError as error:
+        yield Problem("tls.crt", str(error), "the authority's certificate")
+        return
+    try:
+        constraints = first.extensions.get_extension_for_class(x509.BasicConstraints).value
+        signs = constraints.ca
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        signs = False
+    if not signs:
+        yield Problem("tls.crt", "a certificate that may not sign others", "an authority's (CA)")
+    yield from _date_problems(first, now)
+    yield from _key_problems(first, key)
+
+
+def _load(pem: str) -> "Sequence[x509.Certificate]":
+    """Return the certificates in a PEM.
+
+    Raises:
+        ValueError: there are none, or one can't be read; the message says so, and nothing of them.
+    """
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        found = x509.load_pem_x509_certificates(pem.encode("utf-8", "replace"))
+        for each in found:
+            # Read only when asked for, and so refused only then.
+            _ = each.subject, each.issuer, each.not_valid_before_utc, each.not_valid_after_utc
+    except x509.InvalidVersion:
+        raise ValueError("a certificate of an X.509 version other than 3") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("no certificate in PEM") from None
+    return found
+
+
+def _subject(certificate: "x509.Certificate") -> str:
+    return certificate.subject.rfc4514_string() or "no subject"
+
+
+def _names(certificate: "x509.Certificate") -> list[str]:
+    from cryptography import x509
+
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+        ValueError,
+    ):
+        return []
+    return found.value.get_values_for_type(x509.DNSName)
+
+
+def _name_problems(certificate: "x509.Certificate", wildcard: str | None) -> Iterator[Problem]:
+    found = _names(certificate)
+    if wildcard is None:
+        covered, needed = any(name.startswith("*.") for name in found), "*.<apps domain>"
+    else:
+        covered, needed = any(covers(name, wildcard) for name in found), wildcard
+    if not covered:
+        shown = f"subjectAltName {', '.join(found)}" if found else "no subjectAltName"
+        yield Problem(
+            "tls.crt",
+            f"{shown} ({_subject(certificate)})",
+            f"the subjectAltName {needed}; clients ignore the common name",
+        )
+
+
+def _use_problems(certificate: "x509.Certificate") -> Iterator[Problem]:
+    from cryptography import x509
+
+    try:
+        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+        ValueError,
+    ):
+        return
+    serving = (
+        x509.oid.ExtendedKeyUsageOID.SERVER_AUTH,
+        x509.oid.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+    )
+    if not any(use in serving for use in uses):
+        yield Problem("tls.crt", "an extended key usage without server auth", "server auth")
+
+
+def _date_problems(certificate: "x509.Certificate", now: datetime) -> Iterator[Problem]:
+    subject = _subject(certificate)
+    if certificate.not_valid_before_utc > now:
+        since = certificate.not_valid_before_utc.isoformat()
+        yield Problem("tls.crt", f"{subject} is valid from {since}", "a certificate valid now")
+    if certificate.not_valid_after_utc <= now:
+        until = certificate.not_valid_after_utc.isoformat()
+        yield Problem("tls.crt", f"{subject} expired at {until}", "a certificate valid now")
+
+
+def _chain_problems(chain: "Sequence[x509.Certificate]", authority: str) -> Iterator[Problem]:
+    for lower, upper in pairwise(chain):
+        if not _issued(lower, upper):
+            yield Problem(
+                "tls.crt",
+                f"{_subject(lower)} is not signed by the next, {_subject(upper)}",
+                "each certificate signed by the next one",
+            )
+    if authority:
+        try:
+            roots = _load(authority)
+        except ValueError as error:
+            yield Problem("ca.crt", str(error), "the authority's certificate")
+            return
+        if not any(_issued(chain[-1], root) or chain[-1] == root for root in roots):
+            yield Problem(
+                "tls.crt",
+                f"{_subject(chain[-1])} is not signed by the authority of ca.crt",
+                "a chain that ends at the authority",
+            )
+
+
+def _issued(lower: "x509.Certificate", upper: "x509.Certificate") -> bool:
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    try:
+        lower.verify_directly_issued_by(upper)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _key_problems(certificate: "x509.Certificate", key: str) -> Iterator[Problem]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        private = load_pem_private_key(key.encode("utf-8", "replace"), None)
+        public = certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        yield Problem("tls.key", "no readable key in PEM", "the certificate's key, not encrypted")
+        return
+    if private.public_key() != public:
+        yield Problem("tls.key", "another certificate's key", "the key of the certificate")
+    bits = public.key_size if isinstance(public, rsa.RSAPublicKey) else _RSA_BITS
+    if bits < _RSA_BITS:
+        yield Problem("tls.crt", f"an RSA key of {bits} bits", f"{_RSA_BITS} bits or more")
+    bits = public.key_size if isinstance(public, ec.EllipticCurvePublicKey) else _EC_BITS
+    if bits < _EC_BITS:
+        yield Problem("tls.crt", f"an EC key of {bits} bits", f"{_EC_BITS} bits or more")

@@ -1,0 +1,34 @@
+"""The rules, one a file; the file's name is the rule's id."""
+
+from importlib import import_module
+from typing import Final
+
+from mesh_policy.rule import Rule
+
+_FILES: Final = (
+    "no_conflicting_wildcard_gateway",
+    "ingress_gateway_not_exposed",
+    "member_roll_complete",
+    "one_mesh_only",
+    "strict_mtls",
+    "drain_outlasts_serving",
+    "excluded_ports",
+    "gateway_selector",
+    "wildcard_certificate",
+    "local_gateway_mutual_tls",
+    "knative_gateway_config",
+    "sidecars_injected",
+    "knative_service_annotations",
+    "network_policies",
+    "secret_filtering",
+    "kafka_service_entry",
+    "metrics_reachable",
+    "domain_mapped",
+    "operators_ready",
+    "no_plaintext_keys",
+    "nothing_taken_over",
+    "nothing_torn_down",
+)
+"""In the order in which they are checked and listed. A new rule is a line here."""
+
+RULES: Final[tuple[Rule, ...]] = tuple(import_module(f"{__name__}.{name}").RULE for name in _FILES)

@@ -1,0 +1,117 @@
+"""A host outside the wildcard has a DomainMapping."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from mesh_policy.credentials import (
+    apps_domain,
+    credentials,
+    entry,
+    gateway_secrets,
+    serving_secrets,
+)
+from mesh_policy.documented.kinds import (
+    DOMAIN_MAPPING,
+    GATEWAY,
+    INGRESS_CONFIG,
+    MESH_KINDS,
+    ROUTE,
+    SECRET,
+    SERVING,
+    VIRTUAL_SERVICE,
+)
+from mesh_policy.documented.names import INGRESS_GATEWAY, INGRESS_SERVICE, SERVING_NAMESPACE
+from mesh_policy.documented.sections import ASSUMPTIONS
+from mesh_policy.findings import Finding, Severity
+from mesh_policy.reading.knative import config
+from mesh_policy.reading.objects import Object
+from mesh_policy.reading.values import UNKNOWN, has_unknown, items, strings, text
+from mesh_policy.reading.x509 import covers, names
+from mesh_policy.rule import Rule
+from mesh_policy.world import World, knative_gateway
+
+_REF: Final = f"{SERVING_NAMESPACE}/{INGRESS_GATEWAY}"
+
+
+def check(world: World) -> Iterator[Finding]:
+    """Check the hosts that lead to the ingress gateway, and the domains that Knative is set to."""
+    wildcards = _wildcards(world)
+    mapped = {item.ref.name.lower() for item in world.objects(DOMAIN_MAPPING)}
+    for item, path, host in _hosts(world):
+        if host is UNKNOWN:
+            yield item.unknown(path)
+        elif host.lower() in mapped or any(covers(name, host) for name in wildcards):
+            continue
+        elif not wildcards:
+            yield item.unsure(path, f"leads {host} here; the cluster's domain is not known")
+        elif DOMAIN_MAPPING not in world.unread:
+            needed = f"a DomainMapping {host}, or a host that {', '.join(wildcards)} covers"
+            if world.complete or mapped:
+                yield item.breaks(path, host, needed)
+            else:
+                yield from world.missing(DOMAIN_MAPPING, item.ref.namespace, host, needed)
+
+
+def _wildcards(world: World) -> list[str]:
+    """Return the names that the wildcard certificate covers, or should."""
+    found: dict[str, None] = {}
+    if isinstance(domain := apps_domain(world), str):
+        found[f"*.{domain}"] = None
+    gateway = knative_gateway(world, INGRESS_GATEWAY)
+    for _, credential in credentials(gateway) if gateway else ():
+        for secret in gateway_secrets(world, text(credential)):
+            found.update(dict.fromkeys(names(text(entry(secret, "tls.crt", "cert")))))
+    return list(found)
+
+
+def _hosts(world: World) -> Iterator[tuple[Object, str, Any]]:
+    for item in world.objects(VIRTUAL_SERVICE):
+        if _is_bound(item):
+            hosts = item.get("spec", "hosts")
+            if hosts is UNKNOWN:
+                yield item, "spec.hosts", UNKNOWN
+            every = set(strings(hosts))
+            for index, host in enumerate(items(hosts)):
+                # net-istio lists a service's name in the cluster in its short forms, too.
+                if f"{host}.svc.cluster.local" in every:
+                    continue
+                if host is UNKNOWN or _is_external(text(host)):
+                    yield item, f"spec.hosts[{index}]", host
+    mesh = world.serverless_mesh
+    for item in world.objects(ROUTE):
+        to, host = item.get("spec", "to", "name"), item.get("spec", "host")
+        here = mesh is None or item.ref.namespace == mesh.ingress.namespace
+        if here and to == INGRESS_SERVICE and (host is UNKNOWN or text(host)):
+            yield item, "spec.host", host
+    for serving in world.objects(SERVING):
+        for domain in config(serving, "domain"):
+            if "." in domain and _is_external(domain):
+                yield serving, f"spec.config.domain.{domain}", f"<service>.{domain}"
+
+
+def _is_bound(item: Object) -> bool:
+    gateways = item.get("spec", "gateways")
+    own = INGRESS_GATEWAY if item.ref.namespace == SERVING_NAMESPACE else _REF
+    return not has_unknown(gateways) and not {_REF, own}.isdisjoint(strings(gateways))
+
+
+def _is_external(host: str) -> bool:
+    """Tell a domain of the outside from names of the cluster's inside and lone wildcards."""
+    name = host.lower().rstrip(".")
+    return "." in name and not name.endswith((".svc", ".svc.cluster.local", ".cluster.local"))
+
+
+RULE = Rule(
+    id="domain-mapped",
+    title="A host outside the wildcard has a DomainMapping",
+    severity=Severity.ERROR,
+    why=(
+        "The wildcard certificate covers one label under the cluster's domain. Any other host is "
+        "served with a certificate that is not its own, unless it is mapped."
+    ),
+    remedy="Create a DomainMapping of that name, with a certificate for it.",
+    section=ASSUMPTIONS,
+    kinds=MESH_KINDS | {VIRTUAL_SERVICE, ROUTE, DOMAIN_MAPPING, GATEWAY, INGRESS_CONFIG},
+    by_name={SECRET: serving_secrets},
+    check=check,
+)

@@ -1,0 +1,119 @@
+"""The control plane's label and the selectors of Knative's Gateways agree."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from mesh_policy.control_plane import is_serverless_plane, planeless, with_value
+from mesh_policy.documented.kinds import GATEWAY, MESH_KINDS
+from mesh_policy.documented.names import (
+    DEFAULT_INGRESS_LABELS,
+    GATEWAY_SELECTOR,
+    KNATIVE_GATEWAYS,
+    SERVING_NAMESPACE,
+)
+from mesh_policy.documented.sections import MESH_SECTION
+from mesh_policy.documented.variants import SERVICE_MESH_2
+from mesh_policy.findings import Finding, Severity
+from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading.knative import is_integrated
+from mesh_policy.reading.label_selectors import Labels, labels, written
+from mesh_policy.reading.objects import Object
+from mesh_policy.reading.values import UNKNOWN, at, mapping, show, truth
+from mesh_policy.rule import Rule
+from mesh_policy.world import World, knative_gateway, unplaced
+
+_LABELS: Final = SERVICE_MESH_2.ingress_labels or ()
+_WANTED: Final = frozenset(GATEWAY_SELECTOR.items())
+_DEFAULTS: Final = frozenset(DEFAULT_INGRESS_LABELS.items())
+
+
+def check(world: World) -> Iterator[Finding]:
+    """Check the ingress gateway's label in the control plane and both Gateways' selectors."""
+    yield from unplaced(world)
+    yield from planeless(world, "a control plane, which makes the ingress gateway")
+    mesh = world.serverless_mesh
+    if mesh is not None and mesh.control_plane is not None and mesh.variant.ingress_labels:
+        yield from _control_plane(mesh, mesh.control_plane)
+    for name in KNATIVE_GATEWAYS:
+        gateway = knative_gateway(world, name)
+        if gateway is not None:
+            yield from _gateway(gateway, mesh)
+        elif is_integrated(world):
+            needed = "Knative's Gateway, for the traffic that Knative Services get"
+            yield from world.missing(GATEWAY, SERVING_NAMESPACE, name, needed)
+
+
+def _control_plane(mesh: Mesh, plane: Object) -> Iterator[Finding]:
+    own = labels(plane.get(*_LABELS))
+    for path, value in mesh.switches:
+        if value is UNKNOWN and own is not None:
+            yield plane.unknown(".".join(path))
+        elif truth(value) is False and mesh.other_ingress is None:
+            needed = f"true, or another gateway of the mesh with the label {written(_WANTED)}"
+            yield plane.breaks(".".join(path), show(value), needed)
+    if mesh.without_ingress:
+        return
+    if own is None:
+        yield plane.unknown(".".join(_LABELS))
+    elif not own - _DEFAULTS:
+        yield plane.breaks(".".join(_LABELS), show(plane.get(*_LABELS)), written(_WANTED))
+
+
+def _gateway(gateway: Object, mesh: Mesh | None) -> Iterator[Finding]:
+    found = gateway.get("spec", "selector")
+    selector = labels(found)
+    if selector is None:
+        yield gateway.unknown("spec.selector")
+        return
+    wanted = _wanted(mesh)
+    if wanted is None:
+        return
+    seen = mesh is not None and mesh.control_plane is not None
+    specific = selector - _DEFAULTS
+    carried = wanted | _DEFAULTS
+    if len(selector) != len(mapping(found)) or not specific or (seen and not selector <= carried):
+        yield gateway.breaks("spec.selector", show(found), written(wanted))
+    elif not seen and not selector <= carried:
+        yield gateway.unsure(
+            "spec.selector",
+            f"selects {written(selector)}; the control plane, which would tell, is not here",
+        )
+
+
+def _wanted(mesh: Mesh | None) -> Labels | None:
+    """Return what the control plane labels the gateway with, beyond the defaults."""
+    if mesh is None or mesh.control_plane is None:
+        return _WANTED
+    if mesh.variant.ingress_labels is None:
+        return mesh.ingress.labels
+    if mesh.without_ingress:
+        return mesh.other_ingress.labels if mesh.other_ingress else _WANTED
+    own = labels(mesh.control_plane.get(*_LABELS))
+    return None if own is None else (own - _DEFAULTS) or _WANTED
+
+
+def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
+    """Add the documented label to a control plane without one."""
+    own = labels(at(body, *_LABELS))
+    if own is None or own - _DEFAULTS or not is_serverless_plane(body, world):
+        return None
+    return with_value(body, _LABELS, {**mapping(at(body, *_LABELS)), **GATEWAY_SELECTOR})
+
+
+RULE = Rule(
+    id="gateway-selector",
+    title="The control plane's label and both Gateways' selectors agree",
+    severity=Severity.ERROR,
+    why=(
+        "The Gateways reach the ingress gateway by a label of its own. Without the label they "
+        "configure nothing; with a shared one they meet other teams' Gateways."
+    ),
+    remedy=(
+        "Set the label knative: ingressgateway on the ingress gateway's Service in the control "
+        "plane, and the same as the selector of both Gateways."
+    ),
+    section=MESH_SECTION,
+    kinds=MESH_KINDS | {GATEWAY},
+    check=check,
+    remediate=remediate,
+)

@@ -1,0 +1,93 @@
+"""Knative's namespaces are members of the mesh."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mesh_policy.documented.kinds import MEMBER_ROLL, MESH_KINDS, NAMESPACE
+from mesh_policy.documented.names import DEFAULT_ROLL, KNATIVE_NAMESPACES
+from mesh_policy.documented.sections import MESH_SECTION
+from mesh_policy.findings import Finding, Severity
+from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading.label_selectors import first
+from mesh_policy.reading.objects import ref_of
+from mesh_policy.reading.values import at, changed, has_unknown, settable, show, strings
+from mesh_policy.rule import Rule
+from mesh_policy.world import World, unplaced
+
+
+def check(world: World) -> Iterator[Finding]:
+    """Check the member roll of the Serverless mesh; where there is none, the namespaces' labels."""
+    mesh = world.serverless_mesh
+    if mesh is None:
+        yield from unplaced(world)
+    elif mesh.variant.roll:
+        yield from _rolled(world, mesh)
+    else:
+        yield from _labelled(world, mesh)
+
+
+def _rolled(world: World, mesh: Mesh) -> Iterator[Finding]:
+    absent = [name for name in KNATIVE_NAMESPACES if mesh.has(name) is not True]
+    roll = next((item for item in mesh.rolls if item.ref.name == DEFAULT_ROLL), None)
+    for item in mesh.rolls:
+        if item is not roll:
+            yield item.breaks("metadata.name", item.ref.name, f"{DEFAULT_ROLL}, the only one read")
+    if not absent:
+        return
+    needed = f"members {' and '.join(KNATIVE_NAMESPACES)}"
+    if roll is None:
+        yield from world.missing(MEMBER_ROLL, mesh.namespace, DEFAULT_ROLL, needed)
+        return
+    members = roll.get("spec", "members")
+    if has_unknown(members):
+        yield roll.unknown("spec.members")
+    elif all(mesh.has(name) is False for name in absent):
+        found = first(strings(members), 10) if strings(members) else show(members)
+        yield roll.breaks("spec.members", f"{found}, without {' and '.join(absent)}", needed)
+    else:
+        yield roll.unknown("spec.memberSelectors")
+
+
+def _labelled(world: World, mesh: Mesh) -> Iterator[Finding]:
+    for name in KNATIVE_NAMESPACES:
+        needed = "the label istio-injection: enabled"
+        item = world.get(NAMESPACE, "", name)
+        if item is None:
+            yield from world.missing(NAMESPACE, "", name, needed)
+        elif has_unknown(item.get("metadata", "labels")):
+            yield item.unknown("metadata.labels")
+        elif name not in mesh.explicit:
+            yield item.breaks("metadata.labels", show(item.labels.get("istio-injection")), needed)
+
+
+def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
+    """Add Knative's namespaces to the roll of the Serverless mesh."""
+    mesh, ref = world.serverless_mesh, ref_of(body)
+    members = at(body, "spec", "members")
+    if (
+        mesh is None
+        or ref.kind != MEMBER_ROLL
+        or (ref.namespace, ref.name) != (mesh.namespace, DEFAULT_ROLL)
+        or has_unknown(members)
+        or not (members is None or isinstance(members, list | tuple))
+    ):
+        return None
+    absent = [name for name in KNATIVE_NAMESPACES if mesh.has(name) is False]
+    if not absent:
+        return None
+    path = ("spec", "members")
+    return changed(body, path, [*(members or ()), *absent]) if settable(body, path) else None
+
+
+RULE = Rule(
+    id="member-roll-complete",
+    title="Knative's namespaces are members of the mesh",
+    severity=Severity.ERROR,
+    why="Outside the mesh, Knative's own parts have no sidecars and strict mTLS shuts them out.",
+    remedy="Add knative-serving and knative-eventing to the members of the member roll `default`.",
+    section=MESH_SECTION,
+    kinds=MESH_KINDS,
+    check=check,
+    harmful=True,
+    remediate=remediate,
+)

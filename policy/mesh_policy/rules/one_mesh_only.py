@@ -1,0 +1,110 @@
+"""Each namespace is in one mesh, and Serverless stays in the one that it is in."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mesh_policy.documented.kinds import MESH_KINDS, SERVING
+from mesh_policy.documented.names import EVENTING_NAMESPACE, KNATIVE_NAMESPACES, SERVING_NAMESPACE
+from mesh_policy.documented.sections import ASSUMPTIONS
+from mesh_policy.findings import Finding, Ref, Severity, Violation
+from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.rule import Rule
+from mesh_policy.world import World
+
+
+def check(world: World) -> Iterator[Finding]:
+    """Check the members of all meshes, and the Serverless mesh against what runs."""
+    yield from _shared(world)
+    yield from _split(world)
+    yield from _moved(world)
+
+
+def _shared(world: World) -> Iterator[Finding]:
+    claimed: dict[str, list[Mesh]] = defaultdict(list)
+    wide = [mesh for mesh in world.meshes if mesh.everything]
+    for mesh in world.meshes:
+        for namespace in mesh.explicit | {mesh.namespace}:
+            claimed[namespace].append(mesh)
+    for namespace in KNATIVE_NAMESPACES if len(wide) > 1 else ():
+        claimed.setdefault(namespace, [])
+    for namespace in sorted(claimed):
+        named = claimed[namespace]
+        owners = [*named, *(mesh for mesh in wide if mesh not in named)]
+        if len(owners) > 1:
+            names = ", ".join(map(str, owners[1:]))
+            ref = _place(owners[0], namespace)
+            related = tuple(_place(mesh, namespace) for mesh in owners[1:4])
+            found = f"{namespace}, which is in the mesh {names} as well"
+            yield _violation(world, ref, found, "each namespace in one mesh", related)
+
+
+def _split(world: World) -> Iterator[Finding]:
+    places = {
+        namespace: [mesh for mesh in world.meshes if namespace in mesh.explicit]
+        for namespace in KNATIVE_NAMESPACES
+    }
+    serving, eventing = (places[namespace] for namespace in KNATIVE_NAMESPACES)
+    if len(serving) == 1 and len(eventing) == 1 and serving[0] is not eventing[0]:
+        found = f"{EVENTING_NAMESPACE}, while {SERVING_NAMESPACE} is in the mesh {serving[0]}"
+        ref = _place(eventing[0], EVENTING_NAMESPACE)
+        related = (_place(serving[0], SERVING_NAMESPACE),)
+        yield _violation(world, ref, found, "Serverless in one mesh", related)
+
+
+def _moved(world: World) -> Iterator[Finding]:
+    before = replace(world, by_key=world.running, given_mesh=None)
+    running = before.objects(SERVING)
+    old, new = before.serverless_mesh, world.serverless_mesh
+    if old is None or new is None or not any(item.ref in world.by_key for item in running):
+        return
+    if SERVING_NAMESPACE not in old.explicit or (old.namespace, old.name) == (
+        new.namespace,
+        new.name,
+    ):
+        return
+    if old.namespace == new.namespace and not (old.name and new.name):
+        return
+    found = f"the mesh {new}, while Serverless runs in the mesh {old}"
+    needed = f"the mesh {old}, or Serverless uninstalled first and installed again"
+    ref = _place(new, SERVING_NAMESPACE)
+    yield _violation(world, ref, found, needed, (running[0].ref,))
+
+
+def _place(mesh: Mesh, namespace: str) -> Ref:
+    """Return the object that makes a namespace a member."""
+    for item in mesh.memberships:
+        if item.ref.namespace == namespace:
+            return item.ref
+    if mesh.rolls:
+        return mesh.rolls[0].ref
+    if mesh.control_plane is not None:
+        return mesh.control_plane.ref
+    return Ref(SERVING, SERVING_NAMESPACE, SERVING_NAMESPACE)
+
+
+def _violation(
+    world: World, ref: Ref, found: str, needed: str, related: tuple[Ref, ...]
+) -> Finding:
+    item = world.by_key.get(ref)
+    named = item is not None and item.get("spec", "members") is not None
+    return Violation(ref, "spec.members" if named else "", found, needed, related)
+
+
+RULE = Rule(
+    id="one-mesh-only",
+    title="Serverless is in one mesh and is not moved to another",
+    severity=Severity.ERROR,
+    why=(
+        "Serverless works in one mesh only, and moving it to another is not supported. A namespace "
+        "that two meshes claim belongs to whichever comes first."
+    ),
+    remedy=(
+        "Leave the namespace in one mesh. To change the mesh of Serverless, uninstall it, then "
+        "install it again in the other mesh."
+    ),
+    section=ASSUMPTIONS,
+    kinds=MESH_KINDS,
+    check=check,
+    harmful=True,
+)

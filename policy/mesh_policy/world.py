@@ -1,0 +1,139 @@
+"""The World: Kubernetes objects as they will be, and the meshes that they form."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Self
+
+from mesh_policy.documented.kinds import EVENTING, GATEWAY, NAMESPACE, SERVING, Kind
+from mesh_policy.documented.names import KNATIVE_GATEWAYS, KNATIVE_NAMESPACES, SERVING_NAMESPACE
+from mesh_policy.findings import Ref, Undetermined
+from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.mesh.serverless import meshes, serverless_mesh
+from mesh_policy.reading.objects import (
+    Given,
+    Malformed,
+    Object,
+    Objects,
+    StackResource,
+    merged,
+    parsed,
+)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class World(Objects):
+    """Every object that the rules can see: declared over observed. Make one with `World.of`."""
+
+    running: Mapping[Ref, Object] = field(default_factory=dict)
+    """The observed objects before the overlay: what the cluster has now."""
+    malformed: Sequence[Malformed] = ()
+    stack: Sequence[StackResource] = ()
+    going: Mapping[Ref, Object] = field(default_factory=dict)
+    """What the update deletes, and what goes with a namespace; each as it is now."""
+    made: frozenset[Ref] = frozenset()
+    """What is declared as a whole, rather than patched."""
+    owned: frozenset[Ref] | None = None
+    """What the stack has in its state; None where there is no stack."""
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    def of(
+        cls,
+        declared: Iterable[Given] = (),
+        observed: Iterable[Given] = (),
+        *,
+        patches: Iterable[Given] = (),
+        deleted: Iterable[Given] = (),
+        owned: frozenset[Ref] | None = None,
+        unread: Mapping[Kind, str] | None = None,
+        unseen: Mapping[Ref, str] | None = None,
+        complete: bool = False,
+        mesh: str | None = None,
+        stack: Sequence[StackResource] = (),
+        now: datetime | None = None,
+    ) -> Self:
+        """Overlay `declared` and `patches` on `observed`; lists (`kind: List`) are taken apart.
+
+        A declared object replaces the observed one of the same kind, namespace and name, whatever
+        the version. A patch changes the fields that it holds: mappings are merged, anything else
+        is replaced; it keeps nothing from being deleted. `deleted` objects disappear, unless they
+        are declared as well, and a namespace with all that is in it.
+        """
+        malformed: list[Malformed] = []
+        running = {item.ref: item for item in parsed(observed, False, malformed)}
+        made = {item.ref: item for item in parsed(declared, True, malformed)}
+        going = {
+            # As it is now, rather than as it was once declared; with where it was declared.
+            item.ref: Object(item.ref, running.get(item.ref, item).body)
+            for item in parsed(deleted, False, malformed)
+            if item.ref not in made
+        }
+        emptied = {ref.name for ref in going if ref.kind == NAMESPACE}
+        going |= {ref: item for ref, item in running.items() if ref.namespace in emptied} | going
+        after = {ref: item for ref, item in running.items() if ref not in going}
+        for item in parsed(patches, True, malformed):
+            if item.ref in going:
+                continue
+            below = after.get(item.ref)
+            body = merged(below.body, item.body) if below else item.body
+            secret = item.secret or (below is not None and below.secret)
+            after[item.ref] = Object(item.ref, body, True, secret)
+        for item in made.values():
+            after.pop(item.ref, None)
+            after[item.ref] = item
+        return cls(
+            after,
+            unread=dict(unread or {}),
+            unseen=dict(unseen or {}),
+            complete=complete,
+            given_mesh=mesh,
+            running=running,
+            malformed=tuple(malformed),
+            stack=tuple(stack),
+            going=going,
+            made=frozenset(made),
+            owned=owned,
+            now=now or datetime.now(UTC),
+        )
+
+    @cached_property
+    def meshes(self) -> Sequence[Mesh]:
+        """The meshes of the cluster, sorted by namespace and name."""
+        return meshes(self)
+
+    @cached_property
+    def serverless_mesh(self) -> Mesh | None:
+        """The mesh that Serverless is part of, where that can be told."""
+        return serverless_mesh(self, self.meshes)
+
+
+def has_serverless(world: World) -> bool:
+    """Say whether anything of Serverless is here, or the caller named its mesh."""
+    mesh = world.serverless_mesh
+    return (
+        world.given_mesh is not None
+        or bool(world.objects(SERVING) or world.objects(EVENTING))
+        or any(world.get(GATEWAY, SERVING_NAMESPACE, name) for name in KNATIVE_GATEWAYS)
+        or (mesh is not None and not mesh.explicit.isdisjoint(KNATIVE_NAMESPACES))
+    )
+
+
+def unplaced(world: World) -> Iterator[Undetermined]:
+    """Say that it is not known in which mesh Serverless is, where that is so."""
+    if world.serverless_mesh is None and len(world.meshes) > 1:
+        planes = [mesh.control_plane for mesh in world.meshes if mesh.control_plane]
+        names = ", ".join(map(str, world.meshes))
+        for plane in planes[:1]:
+            yield Undetermined(
+                plane.ref,
+                "",
+                f"there are several meshes ({names}) and nothing tells which one is Serverless's; "
+                "say its namespace",
+            )
+
+
+def knative_gateway(world: World, name: str) -> Object | None:
+    """Return one of Knative's Gateways."""
+    return world.get(GATEWAY, SERVING_NAMESPACE, name)

@@ -1,0 +1,244 @@
+"""What must be so in the cluster before anything is declared.
+
+Documentation: "Integrating Service Mesh with OpenShift Serverless", prerequisites and limits.
+"""
+
+from collections.abc import Callable, Container, Iterator
+from typing import Final, NamedTuple
+
+from mesh_policy.documented.kinds import (
+    CERTIFICATE,
+    CONTROL_PLANE,
+    EVENTING,
+    GATEWAY,
+    KAFKA,
+    MEMBER,
+    MEMBER_ROLL,
+    SERVING,
+    SUBSCRIPTION,
+    Kind,
+    api_version,
+)
+from mesh_policy.documented.names import (
+    DEFAULT_ROLL,
+    OPERATORS_NAMESPACE,
+    SERVERLESS_GROUP,
+    SERVERLESS_NAMESPACE,
+    SERVING_NAMESPACE,
+)
+from mesh_policy.documented.variants import SERVICE_MESH_2
+from preflight import existing_mesh
+from preflight.cluster import Observed, Wanted
+from preflight.errors import PreflightError
+from serverless_mesh.settings import PROJECT, FromCertManager, FromSecret, Settings
+
+
+class _Provider(NamedTuple):
+    """Who brings kinds into a cluster, and whether the section `operators` installs it."""
+
+    name: str
+    installed: bool = False
+
+
+_SERVERLESS: Final = _Provider("the OpenShift Serverless operator", installed=True)
+_MESH: Final = _Provider("the Red Hat OpenShift Service Mesh operator", installed=True)
+_LIFECYCLE_MANAGER: Final = _Provider("the Operator Lifecycle Manager")
+_CERT_MANAGER: Final = _Provider("cert-manager")
+
+
+def namespaces(settings: Settings) -> list[str]:
+    """Return the namespaces that must be there, in the order in which they are needed."""
+    operators = [SERVERLESS_NAMESPACE, OPERATORS_NAMESPACE] if settings.operators else []
+    return [settings.mesh.namespace, *settings.members, *operators]
+
+
+def wanted(settings: Settings) -> Wanted:
+    """Return what the program has to know of the cluster."""
+    existing_secret = isinstance(settings.certificate, FromSecret)
+    return Wanted(
+        settings.mesh.namespace,
+        tuple(_providers(settings)),
+        (settings.mesh.ingress.namespace, settings.certificate.secret) if existing_secret else None,
+        tuple(settings.members) if settings.mesh.existing else (),
+        SERVERLESS_NAMESPACE if settings.operators else None,
+    )
+
+
+def _providers(settings: Settings) -> dict[Kind, _Provider]:
+    """Return the kinds that are needed from the start, each with what provides it."""
+    needed = {
+        SERVING: _SERVERLESS,
+        EVENTING: _SERVERLESS,
+        CONTROL_PLANE: _MESH,
+        GATEWAY: _MESH,
+        MEMBER if settings.mesh.existing else MEMBER_ROLL: _MESH,
+    }
+    if settings.kafka:
+        needed[KAFKA] = _SERVERLESS
+    if settings.operators:
+        needed = {SUBSCRIPTION: _LIFECYCLE_MANAGER}
+    if isinstance(settings.certificate, FromCertManager):
+        needed[CERTIFICATE] = _CERT_MANAGER
+    return needed
+
+
+def check(
+    settings: Settings, found: Observed, listed: Callable[[], Container[str]] = frozenset
+) -> None:
+    """Check the cluster; `listed` returns the members that the stack's own roll has had so far.
+
+    Raises:
+        PreflightError: an operator is missing or would be installed twice, a namespace is being
+            deleted or in another mesh, members of others would leave the roll, or the mesh or the
+            secret that the settings take for existing is not there.
+    """
+    problems = [
+        *_operators(settings, found),
+        *_installed(found),
+        *_going(settings, found),
+        *_moved(settings, found),
+        *_elsewhere(settings, found),
+        *_put_out(settings, found, listed),
+        *_absent(settings, found),
+    ]
+    if problems:
+        raise PreflightError("\n".join(problems))
+
+
+def _operators(settings: Settings, found: Observed) -> Iterator[str]:
+    providers = _providers(settings)
+    missing: dict[_Provider, list[Kind]] = {}
+    for kind in found.missing:
+        missing.setdefault(providers[kind], []).append(kind)
+    for provider, kinds in missing.items():
+        named = ", ".join(f"{api_version(kind)} {kind.name}" for kind in kinds)
+        way = f", or add the section {PROJECT}:operators" if provider.installed else ""
+        yield (
+            f"{provider.name} is not installed: the cluster does not serve {named}. Install it{way}"
+        )
+
+
+def _installed(found: Observed) -> Iterator[str]:
+    """Refuse to install an operator a second time, which breaks the first."""
+    packages = SERVICE_MESH_2.subscriptions
+    ours = {(namespace, package) for package, namespace in packages.items()}
+    for each in found.subscriptions:
+        if each.package in packages and (each.namespace, each.name) not in ours:
+            yield (
+                f"{each.package} is installed already, by the Subscription "
+                f"{each.namespace}/{each.name}. Remove the section {PROJECT}:operators to use it"
+            )
+    if others := [name for name in found.operator_groups if name != SERVERLESS_GROUP]:
+        yield (
+            f"the namespace {SERVERLESS_NAMESPACE} has the OperatorGroup {', '.join(others)} "
+            "already, and with a second one nothing is installed there. Remove the section "
+            f"{PROJECT}:operators and install the operator by that group"
+        )
+
+
+def _going(settings: Settings, found: Observed) -> Iterator[str]:
+    going = [
+        name
+        for name in dict.fromkeys(namespaces(settings))
+        if name in found.namespaces and found.namespaces[name].terminating
+    ]
+    if going:
+        yield (
+            f"the namespace {', '.join(going)} is being deleted; wait until it is gone (an object "
+            "in it may hold it by a finalizer), then run the update again"
+        )
+
+
+def _elsewhere(settings: Settings, found: Observed) -> Iterator[str]:
+    """Refuse a project that is a member of another mesh; it can be in one only."""
+    for project in settings.members:
+        labelled = found.namespaces[project].member_of if project in found.namespaces else None
+        joined = found.memberships.get(project)
+        mesh = joined.mesh_namespace if joined is not None else labelled
+        membership = f"ServiceMeshMember {project}/{DEFAULT_ROLL}"
+        # Where Serverless itself runs in another one, `_moved` says so.
+        if mesh not in (None, settings.mesh.namespace) and project != SERVING_NAMESPACE:
+            by = f"its {membership}" if joined is not None else "a member roll"
+            yield (
+                f"the namespace {project} is in the mesh of {mesh} by {by}, and a namespace is in "
+                f"one mesh only. Have it leave that one, or leave it out of {PROJECT}:projects"
+            )
+        elif joined is not None and joined.control_plane != settings.mesh.name:
+            yield (
+                f"the {membership} is of the control plane "
+                f"{joined.mesh_namespace}/{joined.control_plane}, but {PROJECT}:mesh.name is "
+                f"{settings.mesh.name}"
+            )
+
+
+def _put_out(
+    settings: Settings, found: Observed, listed: Callable[[], Container[str]]
+) -> Iterator[str]:
+    """Refuse to take members out of the stack's own roll that others have put there."""
+    extra = [name for name in found.roll if name not in settings.members]
+    if settings.mesh.existing or not extra:
+        return
+    ours = listed()
+    if others := [name for name in extra if name not in ours]:
+        yield (
+            f"the ServiceMeshMemberRoll {settings.mesh.namespace}/{DEFAULT_ROLL} lists "
+            f"{', '.join(others)} besides the stack's own, and the update would put them out of "
+            f"the mesh. Add them to {PROJECT}:projects, or take them out of the roll yourself"
+        )
+
+
+def _moved(settings: Settings, found: Observed) -> Iterator[str]:
+    serving, plane = found.namespaces.get(SERVING_NAMESPACE), found.control_plane
+    other_plane = plane is not None and plane.name != settings.mesh.name
+    if plane is not None and other_plane and not (found.serving and serving):
+        yield (
+            f"{PROJECT}:mesh.name is {settings.mesh.name}, but the control plane in "
+            f"{settings.mesh.namespace} is {plane.name}, and a namespace has one only. Set it to "
+            f"that, or {PROJECT}:mesh.namespace to another namespace"
+        )
+    if not found.serving or serving is None:
+        return
+    way_on = (
+        "Moving Serverless to another mesh is not supported. Leave the setting as it was, or "
+        "uninstall and install again: `pulumi destroy` with the old value, then `pulumi up` with "
+        "the new one"
+    )
+    if serving.member_of not in (None, settings.mesh.namespace):
+        yield (
+            f"{PROJECT}:mesh.namespace is {settings.mesh.namespace}, but Serverless runs in the "
+            f"mesh of {serving.member_of}. {way_on}"
+        )
+    elif plane is not None and other_plane:
+        yield (
+            f"{PROJECT}:mesh.name is {settings.mesh.name}, but Serverless runs in the mesh "
+            f"{settings.mesh.namespace}/{plane.name}. {way_on}"
+        )
+
+
+def _absent(settings: Settings, found: Observed) -> Iterator[str]:
+    if not found.namespaces:
+        return
+    if settings.mesh.existing and found.control_plane is None:
+        yield (
+            f"{PROJECT}:mesh.existing is true, but there is no ServiceMeshControlPlane in "
+            f"{settings.mesh.namespace}; set mesh.namespace to where it is, or mesh.existing to "
+            "false to have one made"
+        )
+    if isinstance(settings.certificate, FromSecret) and found.certificate is None:
+        yield (
+            f"{PROJECT}:certificate.from is secret, but there is no Secret "
+            f"{settings.mesh.ingress.namespace}/{settings.certificate.secret}; create it there, "
+            "with the certificate in tls.crt and the key in tls.key"
+        )
+
+
+def announcements(settings: Settings, found: Observed) -> list[str]:
+    """Return what the update changes in a mesh of others, as its owners agreed to.
+
+    Raises:
+        PreflightError: they did not agree.
+    """
+    plane = found.control_plane
+    if plane is None or not settings.mesh.existing:
+        return []
+    return existing_mesh.agreed(settings.mesh, plane)

@@ -1,0 +1,1 @@
+"""OpenShift Serverless inside OpenShift Service Mesh: settings and commands."""

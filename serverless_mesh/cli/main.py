@@ -1,0 +1,302 @@
+"""`serverless-mesh`: everything that is not Pulumi's own.
+
+Exit codes: 0 all well, 1 something is wrong, 2 could not look, or not at everything.
+"""
+
+import difflib
+import enum
+import gc
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from mesh_policy.escaping import in_json, printable
+from mesh_policy.findings import Undetermined, Unread, Violation
+from mesh_policy.reading.documents import DocumentError, parse
+from mesh_policy.reading.files import FileError, read_text
+from mesh_policy.reading.objects import Given
+from mesh_policy.rule import Result, Rule, by_finding, evaluate
+from mesh_policy.rules import RULES
+from mesh_policy.world import World
+from serverless_mesh.cli import manifests, report
+from serverless_mesh.cli.failures import COULD_NOT, Commands, Output
+from serverless_mesh.cli.verification import (
+    DEFAULT_TIMEOUT,
+    Check,
+    Target,
+    TargetError,
+    connect_to,
+    verify,
+)
+
+# What takes long to import and few commands need, as the models of the settings, is imported where
+# it is needed: `check` of files takes less time.
+
+WRONG: Final = 1
+_LARGEST: Final = 16 << 20
+"""Bytes of a stack file, or of a certificate."""
+
+app = typer.Typer(
+    cls=Commands,
+    help="OpenShift Serverless inside OpenShift Service Mesh: check, verify, describe.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+settings_app = typer.Typer(help="The settings of a stack file.", no_args_is_help=True)
+app.add_typer(settings_app, name="config")
+out = Output(highlight=False, soft_wrap=True)
+err = Output(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _stop(message: str) -> typer.Exit:
+    err.print("[red]error:[/] ", end="")
+    err.print(printable(message), markup=False)
+    return typer.Exit(COULD_NOT)
+
+
+@settings_app.command("check")
+def check_settings(
+    stack_file: Annotated[Path, typer.Argument(help="For example Pulumi.dev.yaml.")],
+) -> None:
+    """Check a stack file without an engine or a cluster: every error at once."""
+    from serverless_mesh import settings
+    from serverless_mesh.settings import PROJECT, SettingsError
+
+    content = _stack_file(stack_file)
+    given = content.pop("config", None) or {}
+    # Keys of providers keep their prefix and are theirs to check.
+    ours = {
+        key.removeprefix(f"{PROJECT}:"): value
+        for key, value in given.items()
+        if ":" not in key.removeprefix(f"{PROJECT}:")
+    }
+    try:
+        plain = {key: value for key, value in given.items() if not _is_encrypted(value)}
+        settings.refuse_plaintext({**content, **plain}, stack_file.name)
+        settings.check(ours, stack_file.name)
+    except SettingsError as error:
+        # Of several lines, each of them is fit to be printed.
+        err.print(str(error), markup=False)
+        raise typer.Exit(WRONG) from None
+    out.print(f"{printable(str(stack_file))}: the settings are good", markup=False)
+
+
+def _is_encrypted(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() == {"secure"}
+
+
+def _stack_file(file: Path) -> dict[str, Any]:
+    try:
+        content = parse(read_text(file, _LARGEST))
+    except (FileError, DocumentError) as error:
+        raise _stop(f"{file} can't be read: {error}") from None
+    config = content.get("config") if isinstance(content, dict) else None
+    whole = content is None or isinstance(content, dict)
+    if not whole or not isinstance(config, dict | None):
+        raise _stop(f"{file} is no stack file: it takes config: with a value for each key")
+    if not all(isinstance(key, str) for key in config or ()):
+        raise _stop(f"{file} is no stack file: a key under config: is no text")
+    return content or {}
+
+
+@settings_app.command("schema")
+def schema(
+    markdown: Annotated[bool, typer.Option(help="The reference, instead of a schema.")] = False,
+) -> None:
+    """Print the JSON Schema of a stack file, for an editor, or the reference of the settings."""
+    from serverless_mesh.cli import settings_reference
+
+    text = settings_reference.reference() if markdown else settings_reference.stack_file_schema()
+    typer.echo(text, nl=False)
+
+
+class Format(enum.StrEnum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Collect no garbage: nearly all that is read lives to the end, and looking through it costs.
+
+    It is a third of the time over ten thousands of objects.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@app.command("check")
+@_without_collector()
+def check(
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--file", "-f", help="A manifest, a folder of them, or - for stdin (repeatable)."
+        ),
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option(help="Check the live cluster of this kubeconfig context.")
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="The kubeconfig, instead of your own; checks its cluster.")
+    ] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option(help="Check by this rule only (repeatable).")
+    ] = None,
+    mesh: Annotated[
+        str | None, typer.Option(help="Namespace of the Serverless mesh, where it is not known.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+) -> None:
+    """Check manifests, a live cluster, or manifests as they would be on a live cluster.
+
+    Exit codes: 0 no violation, 1 violations, 2 could not check, or not everything.
+    """
+    rules = _chosen(rule or [])
+    if not files and context is None and kubeconfig is None:
+        raise _stop("nothing to check: name manifests (-f) or a cluster (--context, --kubeconfig)")
+    try:
+        declared = [given for file in files or [] for given in manifests.load(file)]
+    except manifests.ManifestError as error:
+        raise _stop(str(error)) from None
+    if context is None and kubeconfig is None:
+        world = World.of(declared, mesh=mesh)
+    else:
+        world = _over_cluster(declared, rules, kubeconfig, context, mesh)
+    for malformed in world.malformed:
+        err.print(printable(f"not checked: {malformed.source}: {malformed.why}"), markup=False)
+    if files and not any(item.declared for item in world.by_key.values()):
+        raise _stop("nothing to check: no Kubernetes object is in what -f names")
+    results = list(evaluate(rules, world))
+    match output:
+        case Format.JSON:
+            typer.echo(report.as_json(results))
+        case Format.SARIF:
+            typer.echo(report.as_sarif(results, rules))
+        case Format.TEXT:
+            _print_text(results, len(world.by_key), len(rules))
+    # Who counts on 0 or 1 counts on all having been checked.
+    if world.malformed or any(isinstance(each.finding, Unread) for each in results):
+        raise typer.Exit(COULD_NOT)
+    if any(each.is_violation for each in results):
+        raise typer.Exit(WRONG)
+
+
+def _over_cluster(
+    declared: list[Given],
+    rules: tuple[Rule, ...],
+    kubeconfig: Path | None,
+    context: str | None,
+    mesh: str | None,
+) -> World:
+    """Return the cluster as it would be with what is declared."""
+    from mesh_policy.observe import Observation, ObserveError, followed, observe
+
+    def overlaid(seen: Observation) -> World:
+        return World.of(
+            declared,
+            seen.objects,
+            unread=seen.unread,
+            unseen=seen.unseen,
+            complete=True,
+            mesh=mesh,
+        )
+
+    kinds = {kind for rule in rules for kind in rule.kinds | rule.check_only}
+    try:
+        seen = observe(kinds, str(kubeconfig) if kubeconfig else None, context)
+    except ObserveError as error:
+        which = f"--kubeconfig {kubeconfig}: " if kubeconfig else ""
+        raise _stop(f"{which}{error}") from None
+    _, world = followed(rules, seen, overlaid)
+    return world
+
+
+def _chosen(ids: list[str]) -> tuple[Rule, ...]:
+    known = {rule.id: rule for rule in RULES}
+    for name in ids:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else "; `serverless-mesh rules` lists them"
+            raise _stop(f"--rule {name} is no rule{hint}")
+        if known[name].of_updates:
+            raise _stop(f"--rule {name} checks what an update does: run it by the policy pack")
+    return tuple(known[name] for name in ids or known if not known[name].of_updates)
+
+
+def _print_text(results: list[Result], objects: int, rules: int) -> None:
+    if results:
+        typer.echo(report.as_text(results) + "\n")
+    kinds = Counter(type(each.finding) for each in results if each.exemption is None)
+    exempt = sum(each.exemption is not None for each in results)
+    typer.echo(
+        f"objects: {objects}, rules: {rules}, violations: {kinds[Violation]}, "
+        f"undetermined: {kinds[Undetermined]}, not read: {len(by_finding(results))}, "
+        f"exempt: {exempt}"
+    )
+
+
+@app.command("rules")
+def list_rules() -> None:
+    """List the rules: id, severity, whether each write is gated by it, and what it asks for."""
+    for rule in RULES:
+        gate = ", gates each write" if rule.harmful else ""
+        gate += ", of updates only" if rule.of_updates else ""
+        out.print(f"{rule.id}  ({rule.severity}{gate})", markup=False)
+        out.print(f"  {rule.title}", markup=False)
+
+
+@app.command("verify")
+def verify_url(
+    url: Annotated[str, typer.Argument(help="The service's URL, https://…")],
+    ca: Annotated[Path, typer.Option(help="The CA certificate, the only one that is trusted.")],
+    connect: Annotated[
+        str | None,
+        typer.Option(help="HOST:PORT to connect to instead, where DNS does not know the host."),
+    ] = None,
+    status: Annotated[int, typer.Option(min=100, max=599, help="The status to expect.")] = 200,
+    body: Annotated[str, typer.Option(help="A text that the answer must contain.")] = "",
+    timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds.")] = DEFAULT_TIMEOUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the links as JSON.")] = False,
+) -> None:
+    """Do what the documentation's curl does, and name the broken link when it fails."""
+    try:
+        trusted = read_text(ca, _LARGEST)
+    except FileError as error:
+        raise _stop(f"--ca {ca} can't be read: {error}") from None
+    try:
+        checks = verify(Target(url, trusted, connect_to(connect), status, body, timeout))
+    except TargetError as error:
+        raise _stop(str(error)) from None
+    if as_json:
+        typer.echo(in_json(json.dumps([asdict(check) for check in checks], indent=2)))
+    else:
+        for check in checks:
+            _show(check)
+    if not checks[-1].holds:
+        raise typer.Exit(WRONG)
+
+
+def _show(check: Check) -> None:
+    mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
+    out.print(f"{mark} {check.link:<12}", end="", markup=True)
+    out.print(printable(check.found), markup=False)
+    if check.remedy:
+        out.print(f"  {'what to do':<12}{printable(check.remedy)}", markup=False)
+
+
+if __name__ == "__main__":
+    app()

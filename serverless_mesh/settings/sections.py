@@ -1,0 +1,547 @@
+"""The settings of a stack as a tree: a section for each component, and what they take together.
+
+Field names are the keys of the stack file in camel case.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, model_validator
+from pydantic.alias_generators import to_camel
+
+from mesh_policy.documented.names import (
+    DEFAULT_MESH_NAMESPACE,
+    DRAIN_DURATION,
+    EXCLUDED_PORTS,
+    KNATIVE_NAMESPACES,
+)
+from serverless_mesh.ingress import Ingress
+from serverless_mesh.settings.values import (
+    HOST_SIZE,
+    LABEL_SIZE,
+    AlternativeName,
+    Certificates,
+    ControlPlaneName,
+    Days,
+    Domain,
+    Drain,
+    ExcludedPorts,
+    Image,
+    LongName,
+    MappedHost,
+    MeshNamespace,
+    Name,
+    Project,
+    ServedSecret,
+    Server,
+    ServiceName,
+    SubjectPart,
+    Word,
+    once,
+)
+
+PROJECT: Final = "serverless-mesh"
+"""The namespace of the keys in a stack file: `serverless-mesh:appsDomain`."""
+
+
+class Section(BaseModel):
+    """Keys that belong together."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, frozen=True, extra="forbid", strict=True
+    )
+
+
+class ServiceMesh2(Section):
+    """A mesh of Service Mesh 2, made or used as it is."""
+
+    version: Literal[2] = Field(default=2, description="Version of Service Mesh.")
+    existing: bool = Field(
+        default=False,
+        description=(
+            "Whether the control plane is there already and others own it: only what Serverless "
+            "needs is patched into it, members join by a ServiceMeshMember each, and destroying "
+            "the stack takes away only that."
+        ),
+    )
+    allow_changes: Annotated[
+        tuple[
+            Literal[
+                "mtls", "networkPolicies", "identity", "drain", "gatewayLabels", "excludedPorts"
+            ],
+            ...,
+        ],
+        once(),
+    ] = Field(
+        default=(),
+        description=(
+            "With `existing`, the changes of the control plane that its owners have agreed to. "
+            "Each reaches every member; the preview says which are needed and what they do."
+        ),
+    )
+    namespace: MeshNamespace = Field(
+        default=DEFAULT_MESH_NAMESPACE, description="Namespace of the control plane."
+    )
+    name: ControlPlaneName = Field(
+        default="basic", description="Name of the ServiceMeshControlPlane."
+    )
+    profiles: Annotated[tuple[Word, ...], Field(min_length=1), once()] = Field(
+        default=("default",), description="Profiles of the control plane."
+    )
+    identity_type: Literal["Kubernetes", "ThirdParty", "Manual"] | None = Field(
+        default=None,
+        description=(
+            "Identity type of the control plane; Red Hat OpenShift Service on AWS needs "
+            "ThirdParty. Left out, the operator decides."
+        ),
+    )
+    drain_duration: Drain = Field(
+        default=DRAIN_DURATION,
+        description="How long a proxy drains before it ends; must be more than Serving's 30s.",
+    )
+    excluded_ports: ExcludedPorts = Field(
+        default=tuple(EXCLUDED_PORTS),
+        description=(
+            "Inbound ports outside the mesh's mTLS; must include 8444 (metrics) and 8022 (drain), "
+            "and none by which the mesh's own traffic comes in (80, 443, 8012, 8013, 8080, 8081, "
+            "8112, 8443, and the proxies' from 15000 on)."
+        ),
+    )
+    manage_network_policy: bool = Field(
+        default=True,
+        description=(
+            "Whether Service Mesh makes network policies. Where it does not, Serverless must not "
+            "either: both Knative resources are annotated so."
+        ),
+    )
+
+    @property
+    def ingress(self) -> Ingress:
+        """The gateway that the control plane makes."""
+        return Ingress(self.namespace)
+
+    @model_validator(mode="after")
+    def _fitting_together(self) -> Self:
+        if self.allow_changes and not self.existing:
+            raise ValueError("allowChanges has no use where existing is not true")
+        return self
+
+
+class CertificateSection(Section):
+    """What every source of the wildcard certificate has."""
+
+    secret: ServedSecret = Field(
+        default="wildcard-certs",
+        description="Name of the secret with the wildcard certificate, in the gateway's namespace.",
+    )
+
+
+class Issued(CertificateSection):
+    """What a certificate is asked to be that is made for the stack."""
+
+    organization: SubjectPart = Field(
+        default="Example Inc.", description="Organization (O) in the certificates' subjects."
+    )
+    subject_alt_names: Annotated[tuple[AlternativeName, ...], once()] = Field(
+        default=(),
+        description=(
+            "Further names in the certificate, besides the wildcard: hosts, and domains as "
+            "`*.shop.example.org`."
+        ),
+    )
+    key_bits: Literal[2048, 3072, 4096] = Field(
+        default=2048, description="Size of each RSA key that is made, in bits."
+    )
+    days: Days = Field(
+        default=365,
+        description=(
+            "Days for which the wildcard certificate is valid; no more than caDays, where the "
+            "authority is made here."
+        ),
+    )
+    early_renewal_hours: Annotated[int, Field(ge=0, le=36500 * 24)] = Field(
+        default=720,
+        description=(
+            "Hours before its expiry from which on the next `pulumi up` renews a certificate."
+        ),
+    )
+
+    @property
+    def valid_days(self) -> int:
+        """The days after which the first certificate expires."""
+        return self.days
+
+    @model_validator(mode="after")
+    def _fitting_together(self) -> Self:
+        if problems := list(self._problems()):
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        shortest = self.valid_days * 24
+        if self.early_renewal_hours >= shortest:
+            yield (
+                f"earlyRenewalHours takes less than the {shortest} hours for which the "
+                f"certificates are valid, found {self.early_renewal_hours}: every update would "
+                "renew them"
+            )
+
+
+class FromAuthority(Issued):
+    """The certificate is made here and signed by a certificate authority."""
+
+    source: Literal["authority"] = Field(
+        default="authority",
+        alias="from",
+        description=(
+            "Where the wildcard certificate comes from. `authority`: made here and signed by the "
+            "certificate authority, which is made here too unless caCertificate and privateKey "
+            "provide one. `pem`: certificate and privateKey. `secret`: the secret is there "
+            "already. `cert-manager`: a Certificate of the issuer."
+        ),
+    )
+    ca_certificate: Certificates | None = Field(
+        default=None,
+        description=(
+            "Certificate of your own authority, in PEM; its key is `serverless-mesh:privateKey`."
+        ),
+    )
+    ca_common_name: SubjectPart | None = Field(
+        default=None,
+        description=(
+            "Common name (CN) of the certificate authority. Left out, the apps domain without its "
+            "first two labels: example.com for apps.openshift.example.com."
+        ),
+    )
+    ca_days: Days = Field(
+        default=365, description="Days for which the certificate authority is valid."
+    )
+
+    @property
+    def valid_days(self) -> int:
+        """The days after which the first certificate expires."""
+        return min(self.days, self.ca_days)
+
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        if self.ca_certificate is None and self.days > self.ca_days:
+            yield (
+                f"days takes at most the {self.ca_days} of caDays, found {self.days}: no client "
+                "takes a certificate whose authority expired"
+            )
+
+
+class FromPem(CertificateSection):
+    """The certificate is provided in PEM."""
+
+    source: Literal["pem"] = Field(alias="from", description="A certificate of your own.")
+    certificate: Certificates = Field(
+        description=(
+            "Your own wildcard certificate, in PEM, followed by its intermediate ones; its key is "
+            "`serverless-mesh:privateKey`."
+        )
+    )
+    ca_certificate: Certificates | None = Field(
+        default=None, description="Certificate of an authority at which the chain must end, in PEM."
+    )
+
+
+class FromSecret(CertificateSection):
+    """The certificate is in a secret that others made."""
+
+    source: Literal["secret"] = Field(alias="from", description="A secret that is there already.")
+    ca_certificate: Certificates | None = Field(
+        default=None, description="Certificate of an authority at which the chain must end, in PEM."
+    )
+
+
+class Issuer(Section):
+    """An issuer of cert-manager."""
+
+    name: LongName = Field(description="Name of cert-manager's issuer.")
+    kind: Literal["ClusterIssuer", "Issuer"] = Field(
+        default="ClusterIssuer",
+        description="Kind of cert-manager's issuer; an Issuer is in the gateway's namespace.",
+    )
+
+
+class FromCertManager(Issued):
+    """The certificate is issued by cert-manager."""
+
+    source: Literal["cert-manager"] = Field(
+        alias="from", description="A Certificate of cert-manager."
+    )
+    issuer: Issuer = Field(description="The issuer.")
+
+
+def _source(value: Any) -> Any:
+    """Return where a certificate comes from: made here, where nothing says otherwise."""
+    if isinstance(value, dict):
+        return value.get("from", "authority")
+    return getattr(value, "source", None)
+
+
+Certificate = Annotated[
+    Annotated[FromAuthority, Tag("authority")]
+    | Annotated[FromPem, Tag("pem")]
+    | Annotated[FromSecret, Tag("secret")]
+    | Annotated[FromCertManager, Tag("cert-manager")],
+    Discriminator(_source),
+]
+
+
+class LabelledSecret(Section):
+    """An existing secret that gets the label by which net-istio sees it."""
+
+    namespace: Name = Field(description="Namespace of the secret.")
+    name: LongName = Field(description="Name of the secret.")
+
+
+class Knative(Section):
+    """What Serving and Eventing have in common."""
+
+    metrics: bool = Field(
+        default=False,
+        description=(
+            "Whether Serving and Eventing keep their metrics for Prometheus, which mTLS disables "
+            "otherwise."
+        ),
+    )
+    secret_filtering: bool = Field(
+        default=True,
+        description=(
+            "Whether net-istio reads only secrets that are labelled with a certificate-uid; the "
+            "wildcard secret is."
+        ),
+    )
+    labelled_secrets: Annotated[
+        tuple[LabelledSecret, ...], once(lambda secret: f"{secret.namespace}/{secret.name}")
+    ] = Field(
+        default=(),
+        description=(
+            "Existing secrets to label with a certificate-uid, so that net-istio sees them: "
+            "`[{namespace: shop, name: shop-tls}]`. The Kubernetes plugin takes the whole of each, "
+            "with its key, into the stack's state, encrypted like every secret of it; where that "
+            "must not be, have their owners set the label, or switch secretFiltering off."
+        ),
+    )
+
+
+class Kafka(Section):
+    """KnativeKafka and the way to its brokers."""
+
+    bootstrap_servers: Annotated[tuple[Server, ...], Field(min_length=1), once()] = Field(
+        description=(
+            "Bootstrap servers of Apache Kafka, `host:port` or `[IPv6]:port` each; without a port, "
+            "the documented ones are open to the host."
+        ),
+    )
+    features: Annotated[
+        tuple[Literal["channel", "source", "broker", "sink"], ...], Field(min_length=1), once()
+    ] = Field(
+        default=("channel", "source", "broker", "sink"),
+        description="What KnativeKafka provides.",
+    )
+    partitions: Annotated[int, Field(ge=1, le=10000)] = Field(
+        default=10, description="Partitions of a broker's topics."
+    )
+    replication_factor: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=3, description="Replicas of a broker's topics."
+    )
+
+
+class MappedDomain(Section):
+    """A host outside the wildcard that leads to a Knative Service."""
+
+    host: MappedHost = Field(description="The host, for example shop.example.org.")
+    project: Project = Field(description="Project of the Knative Service.")
+    service: ServiceName = Field(description="Name of the Knative Service.")
+    secret: ServedSecret | None = Field(
+        default=None, description="Secret with the host's certificate, in the service's project."
+    )
+
+
+class Verification(Section):
+    """A Knative Service that proves the integration."""
+
+    image: Image = Field(description="Image of the Knative Service.")
+    name: ServiceName = Field(default="hello", description="Name of the Knative Service.")
+    project: Project = Field(
+        default="default", description="Project of the Knative Service; it joins the mesh."
+    )
+
+    @property
+    def first_label(self) -> str:
+        """How the service's host begins."""
+        return f"{self.name}-{self.project}"
+
+    @model_validator(mode="after")
+    def _is_host(self) -> Self:
+        if len(self.first_label) > LABEL_SIZE:
+            raise ValueError(
+                f"name and project take {LABEL_SIZE} characters together with the '-' between "
+                f"them, found {len(self.first_label)}: the service's host begins with "
+                f"{self.first_label}, and no label of DNS is longer"
+            )
+        return self
+
+
+class Operators(Section):
+    """Subscriptions to the operators of Serverless and Service Mesh."""
+
+    serverless_channel: Word = Field(
+        default="stable", description="Channel of the Serverless operator's subscription."
+    )
+    mesh_channel: Word = Field(
+        default="stable", description="Channel of the Service Mesh operator's subscription."
+    )
+    approval: Literal["Automatic", "Manual"] = Field(
+        default="Automatic",
+        description="Who approves the operators' updates; with Manual, the first install too.",
+    )
+    catalog_source: LongName = Field(
+        default="redhat-operators",
+        description="Catalog with both operators, in the namespace openshift-marketplace.",
+    )
+
+
+class Lifecycle(NamedTuple):
+    """How objects are kept and waited for: see `protect` and `readyTimeoutSeconds`."""
+
+    protect: bool
+    ready_timeout_seconds: int
+
+
+class Settings(Section):
+    """The settings of one stack."""
+
+    apps_domain: Domain | None = Field(
+        default=None,
+        description=(
+            "Domain of the cluster's applications, which the wildcard certificate covers. Left "
+            "out, it is read from the cluster (`ingresses.config.openshift.io/cluster`); given, it "
+            "must be the same as there."
+        ),
+    )
+    projects: Annotated[tuple[Project, ...], once()] = Field(
+        default=(),
+        description=(
+            "Projects (namespaces) that join the mesh besides knative-serving and "
+            "knative-eventing; made when absent, adopted when present."
+        ),
+    )
+    mesh: ServiceMesh2 = Field(
+        default=ServiceMesh2(), description="The mesh that Serverless is in."
+    )
+    certificate: Certificate = Field(
+        default=FromAuthority(),
+        description="The wildcard certificate of the gateway; `from` says where it comes from.",
+    )
+    private_key: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Private key, in PEM, of the certificate that the section `certificate` provides: "
+            "caCertificate with `from: authority`, certificate with `from: pem`. Set it with "
+            "`--secret`."
+        ),
+    )
+    knative: Knative = Field(
+        default=Knative(), description="What Knative Serving and Eventing are told."
+    )
+    kafka: Kafka | None = Field(
+        default=None, description="With this section, KnativeKafka is installed."
+    )
+    domain_mappings: Annotated[tuple[MappedDomain, ...], once(lambda mapped: mapped.host)] = Field(
+        default=(),
+        description=(
+            "Hosts outside the wildcard: `[{host: shop.example.org, project: shop, service: "
+            "hello, secret: shop-tls}]`."
+        ),
+    )
+    verification: Verification | None = Field(
+        default=None,
+        description=(
+            "With this section, a Knative Service is made that proves the integration, and "
+            "`serverless-mesh verify` asks it."
+        ),
+    )
+    operators: Operators | None = Field(
+        default=None,
+        description=(
+            "With this section, `{}` at least, the operators of Serverless and Service Mesh are "
+            "subscribed to and waited for. Otherwise they must be there. Destroying the stack ends "
+            "the subscriptions; the operators stay until they are uninstalled."
+        ),
+    )
+    protect: bool = Field(
+        default=True,
+        description=(
+            "Whether what others depend on is kept whatever happens to the stack: the control "
+            "plane, the member roll, Knative's resources, the operators' subscriptions and the "
+            "wildcard secret. `pulumi destroy` refuses then; to have it all deleted, set this to "
+            "false, run `pulumi up`, then `pulumi destroy`. Namespaces are never deleted."
+        ),
+    )
+    ready_timeout_seconds: Annotated[int, Field(ge=1, le=86400)] = Field(
+        default=600, description="Seconds to wait for each object until it is ready."
+    )
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """How objects are kept and waited for."""
+        return Lifecycle(self.protect, self.ready_timeout_seconds)
+
+    @property
+    def members(self) -> list[str]:
+        """The members of the mesh: both Knative namespaces, then the projects, none twice."""
+        return list(dict.fromkeys([*KNATIVE_NAMESPACES, *self._joining]))
+
+    @property
+    def _joining(self) -> Sequence[str]:
+        proving = [self.verification.project] if self.verification else []
+        return [*self.projects, *proving]
+
+    @model_validator(mode="after")
+    def _fitting_together(self) -> Self:
+        if problems := [*self._key_problems(), *self._namespace_problems()]:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _namespace_problems(self) -> Iterator[str]:
+        if self.mesh.namespace in self._joining:
+            yield (
+                f"mesh.namespace takes a namespace of its own, found {self.mesh.namespace}, which "
+                "is among the projects that join the mesh: a control plane's own can't"
+            )
+        if self.verification and self.apps_domain:
+            host = self.verification.first_label
+            if len(f"{host}.{self.apps_domain}") > HOST_SIZE:
+                yield (
+                    f"appsDomain takes at most {HOST_SIZE - len(host) - 1} characters after the "
+                    f"verification's {host}., found {len(self.apps_domain)}: no name of DNS is "
+                    f"longer than {HOST_SIZE}"
+                )
+        own = (self.mesh.ingress.namespace, self.certificate.secret)
+        others = [(secret.namespace, secret.name) for secret in self.knative.labelled_secrets]
+        if self.certificate.source != "secret" and own in others:
+            yield (
+                f"knative.labelledSecrets takes secrets of others, found {'/'.join(own)}, which "
+                "this stack makes, with the label"
+            )
+
+    def _key_problems(self) -> Iterator[str]:
+        match self.certificate:
+            case FromAuthority(ca_certificate=provided):
+                if provided is None and self.private_key is not None:
+                    yield (
+                        "certificate.caCertificate must be set with privateKey, which is the key "
+                        "of that authority"
+                    )
+                elif provided is not None and self.private_key is None:
+                    yield "privateKey must be set with certificate.caCertificate"
+            case FromPem():
+                if self.private_key is None:
+                    yield "privateKey must be set with certificate.from pem"
+            case _:
+                if self.private_key is not None:
+                    yield f"privateKey has no use with certificate.from {self.certificate.source}"

@@ -1,0 +1,43 @@
+"""The real API server, one a session, and stacks of the real engine on it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import PulumiStack, StackFactory, make_stack, playing_operators
+from toolchain.cluster import Cluster
+from toolchain.paths import BIN
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if not (BIN / "kube-apiserver").exists():
+        pytest.fail("the local environment is not set up: run `make setup` (or `make test`)")
+    with Cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def operators(cluster: Cluster) -> Iterator[None]:
+    """The operators' stand-in, which sets the Ready conditions that a stack waits for."""
+    with playing_operators(cluster):
+        yield
+
+
+@pytest.fixture
+def pulumi_stack(cluster: Cluster, tmp_path: Path) -> Iterator[StackFactory]:
+    made: list[PulumiStack] = []
+
+    def make(program: str | None = None, name: str = "test") -> PulumiStack:
+        stack = make_stack(
+            tmp_path / f"stack-{len(made)}", cluster.kubeconfig, program=program, name=name
+        )
+        made.append(stack)
+        return stack
+
+    yield make
+    for stack in reversed(made):
+        # Whatever a test leaves behind must not reach the next one.
+        stack.run("cancel", "--yes")
+        stack.destroy()

@@ -1,0 +1,66 @@
+"""Write what is generated from the code: `make docs`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from mesh_policy.printing import printed
+from mesh_policy.rule import Result, Rule
+from mesh_policy.rules import RULES
+from serverless_mesh.cli import rule_reference, settings_reference
+from serverless_mesh.cli.rule_reference import Examples
+from tests.policy.cases import Case, cases
+from toolchain.paths import ROOT
+
+_PROJECT: Final = ROOT / "Pulumi.yaml"
+_BEST: Final = "documented"
+"""The name of the fixture that is shown as good, where there is one."""
+
+
+def main() -> None:
+    """Write every generated file; a test holds each to the code."""
+    for path, made in GENERATED.items():
+        (ROOT / path).write_text(made(), encoding="utf-8")
+
+
+def examples() -> dict[str, Examples]:
+    """Return a good and a bad fixture of each rule: the shortest, and the documented one first."""
+    return {rule.id: _examples(rule) for rule in RULES}
+
+
+def _examples(rule: Rule) -> Examples:
+    known = sorted(cases(rule.id), key=lambda case: (case.path.stem != _BEST, _length(case.path)))
+    good = next(case for case in known if case.good and case.shows)
+    bad = next(case for case in known if case.bad and case.shows)
+    found = [printed(Result(rule, finding))[0] for finding in bad.findings(rule)]
+    return Examples(_text(good), _text(bad), tuple(dict.fromkeys(found)))
+
+
+def _length(file: Path) -> int:
+    return len(file.read_text("utf-8"))
+
+
+def _text(case: Case) -> str:
+    """Return the fixture without what it expects."""
+    header, _, declared = case.path.read_text("utf-8").partition("\n---\n")
+    kept: list[str] = []
+    expectation = False
+    for line in header.splitlines():
+        if not line.startswith((" ", "-")):
+            expectation = line.startswith(("expect:", "complete:", "#"))
+        if not expectation:
+            kept.append(line)
+    return "\n---\n".join(filter(None, ["\n".join(kept).strip(), declared.strip()]))
+
+
+GENERATED: Final[dict[str, Callable[[], str]]] = {
+    "Pulumi.yaml": lambda: settings_reference.project_file(_PROJECT.read_text("utf-8")),
+    "docs/configuration.md": settings_reference.reference,
+    "docs/stack-file.schema.json": settings_reference.stack_file_schema,
+    "docs/rules.md": lambda: rule_reference.reference(RULES, examples()),
+}
+"""What makes each generated file, by its path."""
+
+
+if __name__ == "__main__":
+    main()
