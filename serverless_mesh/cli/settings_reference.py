@@ -17,6 +17,8 @@ _SECURE: Final = {
     "required": ["secure"],
     "additionalProperties": False,
 }
+_ABOUT: Final = ("description", "default", "title")
+"""What a schema says about a value besides what it takes."""
 Schema = Mapping[str, Any]
 
 
@@ -98,7 +100,7 @@ def _encryptable(section: Schema) -> dict[str, Any]:
         key: {
             **{name: each[name] for name in ("description", "default") if name in each},
             "anyOf": [
-                {name: part for name, part in each.items() if name not in ("description",)},
+                {name: part for name, part in each.items() if name not in _ABOUT},
                 {"$ref": "#/$defs/Secure"},
             ],
         }

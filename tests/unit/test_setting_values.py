@@ -291,6 +291,12 @@ def test_no_secret_holds_a_key_but_the_one_for_it(key: str) -> None:
         assert PEM[:60] not in str(caught.value)
 
 
+def test_a_key_that_a_secret_section_would_take_is_refused() -> None:
+    key = "serverless-mesh:certificate"
+    with pytest.raises(SettingsError, match="belongs into serverless-mesh:privateKey"):
+        from_config({key: json.dumps({"organization": CODED[:60]})}, "test", {key})
+
+
 def test_no_error_shows_a_secret() -> None:
     key = "serverless-mesh:certificate"
     with pytest.raises(SettingsError) as caught:
