@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 _RSA_BITS: Final = 2048
 _EC_BITS: Final = 224
@@ -200,18 +202,35 @@ def _issued(lower: "x509.Certificate", upper: "x509.Certificate") -> bool:
     return True
 
 
-def _key_problems(certificate: "x509.Certificate", key: str) -> Iterator[Problem]:
+@lru_cache(maxsize=8)
+def _public_key(private: str) -> "PublicKeyTypes | None":
+    """Return the public key of a private one in PEM, None where it can't be read.
+
+    Reading one checks it, which takes as long as all else of a rule; a pack checks the same secret
+    with every object of a stack.
+    """
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        private = load_pem_private_key(key.encode("utf-8", "replace"), None)
+        return load_pem_private_key(private.encode("utf-8", "replace"), None).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+
+
+def _key_problems(certificate: "x509.Certificate", key: str) -> Iterator[Problem]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    try:
         public = certificate.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
+        public = None
+    own = _public_key(key)
+    if own is None or public is None:
         yield Problem("tls.key", "no readable key in PEM", "the certificate's key, not encrypted")
         return
-    if private.public_key() != public:
+    if own != public:
         yield Problem("tls.key", "another certificate's key", "the key of the certificate")
     bits = public.key_size if isinstance(public, rsa.RSAPublicKey) else _RSA_BITS
     if bits < _RSA_BITS:
