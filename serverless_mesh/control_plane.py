@@ -31,9 +31,6 @@ def needed(section: ServiceMesh2, excluded_ports: Sequence[int] | None = None) -
     The excluded ports are one value with one owner, in a mesh of others as in one of ours.
     """
     variant = SERVICE_MESH_2
-    assert variant.mtls
-    assert variant.network_policies
-    assert variant.ingress_labels
     yield Field(
         "mtls",
         variant.mtls,

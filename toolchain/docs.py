@@ -14,7 +14,7 @@ from toolchain.paths import ROOT
 _PROJECT: Final = ROOT / "Pulumi.yaml"
 _BEST: Final = "documented"
 """The name of the fixture that is shown as good, where there is one."""
-SERVICE_MESH_3: Final = "service-mesh-3"
+_SERVICE_MESH_3: Final = "service-mesh-3"
 """What is in the names of fixtures of that mesh."""
 
 
@@ -40,7 +40,7 @@ def _examples(rule: Rule) -> Examples:
 def _order(case: Case) -> tuple[bool, bool, int]:
     """Put first what shows a rule best; most clusters have Service Mesh 2 yet."""
     name, length = case.path.stem, len(case.path.read_text("utf-8"))
-    return name != _BEST, SERVICE_MESH_3 in name, length
+    return name != _BEST, _SERVICE_MESH_3 in name, length
 
 
 def _text(case: Case) -> str:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Final
 
 from mesh_policy.findings import Violation
-from mesh_policy.reading.values import text
 from mesh_policy.world import World
 
 ANNOTATION: Final = "serverless-mesh/exempt"
@@ -30,7 +29,7 @@ def exempted(rule: str, violation: Violation, world: World) -> tuple[Violation, 
     match = _FORM.fullmatch(written)
     if match is None:
         return _refused(violation, "takes the ids of rules, a colon and a reason"), None
-    ids, reason = re.split(r"[\s,]+", text(match[1])), match[2]
+    ids, reason = re.split(r"[\s,]+", match[1]), match[2]
     if rule not in ids:
         return violation, None
     if len(reason) < SHORTEST:

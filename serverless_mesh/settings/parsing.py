@@ -13,7 +13,6 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 import pydantic
 from pydantic import BaseModel, Tag
-from pydantic.alias_generators import to_camel
 
 from mesh_policy.escaping import printable
 from mesh_policy.reading.private_keys import holds_private_key
@@ -135,8 +134,8 @@ def refuse_plaintext(plain: Mapping[str, Any], stack_file: str) -> None:
         )
 
 
-def _refuse_misplaced(config: Mapping[str, str], secrets: Container[str], stack_file: str) -> None:
-    """Refuse private keys in secret settings of ours that are not for them.
+def _refuse_misplaced(hidden: Mapping[str, Any], stack_file: str) -> None:
+    """Refuse private keys in secret settings of ours that are not for them, by their whole keys.
 
     The engine takes a section for secret when a part of it is, so the key may be in plaintext.
     """
@@ -144,9 +143,8 @@ def _refuse_misplaced(config: Mapping[str, str], secrets: Container[str], stack_
     found = [
         f"{key} has a private key in it, which belongs into {place}. Where it stood in plaintext, "
         "replace it: it may have been seen"
-        for key, text in config.items()
-        if key.startswith(f"{PROJECT}:") and key in secrets and key != place
-        if holds_private_key([text, _typed(key.removeprefix(f"{PROJECT}:"), text)])
+        for key, value in hidden.items()
+        if key != place and holds_private_key(value)
     ]
     if found:
         raise _wrong(stack_file, found)
@@ -164,22 +162,22 @@ def from_config(config: Mapping[str, str], stack: str, secrets: Container[str] =
     Raises:
         SettingsError: with every error at once.
     """
-    prefix = f"{PROJECT}:"
-    plain = {
-        key: [text, _typed(key.removeprefix(prefix), text)]
-        for key, text in config.items()
-        if key not in secrets and text != ""
-    }
-    refuse_plaintext(plain, f"Pulumi.{stack}.yaml")
-    _refuse_misplaced(config, secrets, f"Pulumi.{stack}.yaml")
+    prefix, stack_file = f"{PROJECT}:", f"Pulumi.{stack}.yaml"
     values = {
-        key.removeprefix(prefix): _typed(key.removeprefix(prefix), text)
+        key: _typed(key.removeprefix(prefix), text)
         for key, text in config.items()
         # The engine has no optional keys: one that is left out has an empty default.
-        if key.startswith(prefix) and text != ""
+        if text != ""
     }
+    # A key shows in the text as well as in what it means, whatever that escapes.
+    both = {key: [config[key], value] for key, value in values.items()}
+    refuse_plaintext({key: each for key, each in both.items() if key not in secrets}, stack_file)
+    ours = {key: value for key, value in values.items() if key.startswith(prefix)}
+    _refuse_misplaced({key: both[key] for key in ours if key in secrets}, stack_file)
     hidden = {key.removeprefix(prefix) for key in config if key in secrets}
-    return parse(values, f"Pulumi.{stack}.yaml", hidden)
+    return parse(
+        {key.removeprefix(prefix): value for key, value in ours.items()}, stack_file, hidden
+    )
 
 
 def choose_apps_domain(settings: Settings, found: str | None) -> str:
@@ -306,8 +304,8 @@ def _below(options: Mapping[str | None, Any], part: str | int) -> Any:
         if isinstance(part, int) and get_origin(option) is tuple:
             return get_args(option)[0]
         if _is_section(option):
-            for name, field in option.model_fields.items():
-                if (field.alias or to_camel(name)) == part:
+            for field in option.model_fields.values():
+                if field.alias == part:
                     return field.annotation
     return None
 
@@ -318,4 +316,4 @@ def _is_section(place: Any) -> bool:
 
 def keys(section: type[BaseModel] = Settings) -> list[str]:
     """List the keys of a section as they stand in a stack file; without one, the topmost."""
-    return [field.alias or to_camel(name) for name, field in section.model_fields.items()]
+    return [str(field.alias) for field in section.model_fields.values()]

@@ -231,7 +231,15 @@ class FromAuthority(Issued):
             )
 
 
-class FromPem(CertificateSection):
+class Provided(CertificateSection):
+    """What a certificate has that others made."""
+
+    ca_certificate: Certificates | None = Field(
+        default=None, description="Certificate of an authority at which the chain must end, in PEM."
+    )
+
+
+class FromPem(Provided):
     """The certificate is provided in PEM."""
 
     source: Literal["pem"] = Field(alias="from", description="A certificate of your own.")
@@ -241,18 +249,12 @@ class FromPem(CertificateSection):
             "`serverless-mesh:privateKey`."
         )
     )
-    ca_certificate: Certificates | None = Field(
-        default=None, description="Certificate of an authority at which the chain must end, in PEM."
-    )
 
 
-class FromSecret(CertificateSection):
+class FromSecret(Provided):
     """The certificate is in a secret that others made."""
 
     source: Literal["secret"] = Field(alias="from", description="A secret that is there already.")
-    ca_certificate: Certificates | None = Field(
-        default=None, description="Certificate of an authority at which the chain must end, in PEM."
-    )
 
 
 class Issuer(Section):

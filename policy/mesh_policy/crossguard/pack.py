@@ -161,9 +161,8 @@ def _exempted(rules: Iterable[Rule], session: Session) -> Policy:
         for rule in rules:
             for result in session.results(rule, _resources(args)):
                 if result.exemption is not None:
-                    lines = [f"{rule.id}: {line}" for line in printed(result)[:1]]
-                    lines += printed(result)[1:]
-                    report("\n".join(lines), result.finding.ref.source or None)
+                    lines = "\n".join(printed(result))
+                    report(f"{rule.id}: {lines}", result.finding.ref.source or None)
 
     return StackValidationPolicy(
         EXEMPTED,

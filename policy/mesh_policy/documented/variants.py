@@ -1,7 +1,7 @@
 """Service Mesh 2 and 3 side by side, as data: kinds, field paths, packages and versions.
 
-Nothing else has to know in which version a field stands elsewhere. What a mesh does not have is
-None.
+Nothing else has to know in which version a field stands elsewhere. The path of what a mesh does not
+have is empty.
 """
 
 import re
@@ -36,12 +36,12 @@ class Variant:
     excluded_ports: Path
     drain: Path
     discovery_selectors: Path
-    mtls: Path | None
-    """Where the control plane switches strict mTLS on; None: a PeerAuthentication does."""
-    network_policies: Path | None
+    mtls: Path
+    """Where the control plane switches strict mTLS on; empty: a PeerAuthentication does."""
+    network_policies: Path
     """Where the control plane can be told to manage no network policies."""
-    ingress_labels: Path | None
-    """Where the labels of its own ingress gateway stand; None: the gateway is no part of it."""
+    ingress_labels: Path
+    """Where the labels of its own ingress gateway stand; empty: the gateway is no part of it."""
     permissive: tuple[str, ...]
     """The Knative workloads that the documentation has take plaintext too."""
     roll: bool
@@ -89,22 +89,13 @@ SERVICE_MESH_3: Final = Variant(
     excluded_ports=("spec", "values", "global", "proxy", "excludeInboundPorts"),
     drain=("spec", "values", "meshConfig", "defaultConfig", "terminationDrainDuration"),
     discovery_selectors=("spec", "values", "meshConfig", "discoverySelectors"),
-    mtls=None,
-    network_policies=None,
-    ingress_labels=None,
+    mtls=(),
+    network_policies=(),
+    ingress_labels=(),
     permissive=("autoscaler",),
     roll=False,
 )
 VARIANTS: Final = (SERVICE_MESH_2, SERVICE_MESH_3)
-
-
-def variant_of(kind: Kind) -> Variant:
-    """Return the variant whose control planes are of that kind.
-
-    Raises:
-        KeyError: none's are.
-    """
-    return {each.control_plane: each for each in VARIANTS}[kind]
 
 
 def pairs(variants: Iterable[Variant] = VARIANTS) -> str:

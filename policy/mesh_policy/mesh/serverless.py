@@ -1,6 +1,7 @@
 """Which meshes there are, and in which of them Serverless is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mesh_policy.documented.kinds import SERVICE, SERVING
 from mesh_policy.documented.names import (
@@ -12,7 +13,7 @@ from mesh_policy.documented.names import (
     SERVING_NAMESPACE,
 )
 from mesh_policy.mesh import service_mesh_2, service_mesh_3
-from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.mesh.mesh import Mesh, gateway_deployments
 from mesh_policy.reading.knative import config
 from mesh_policy.reading.objects import Object, Objects
 from mesh_policy.reading.values import text
@@ -20,11 +21,20 @@ from mesh_policy.reading.values import text
 
 def meshes(objects: Objects) -> Sequence[Mesh]:
     """Return every mesh that the objects tell of, sorted by namespace and name."""
-    found: list[Mesh] = [*service_mesh_2.meshes(objects), *service_mesh_3.meshes(objects)]
+    deployments = gateway_deployments(objects)
+    found = [
+        _with_gateways(mesh, deployments)
+        for mesh in (*service_mesh_2.meshes(objects), *service_mesh_3.meshes(objects))
+    ]
     given = objects.given_mesh
     if given is not None and all(mesh.namespace != given for mesh in found):
         found.append(service_mesh_2.unseen(given))
     return sorted(found, key=lambda mesh: (mesh.namespace, mesh.name))
+
+
+def _with_gateways(mesh: Mesh, deployments: Sequence[Object]) -> Mesh:
+    own = [item for item in deployments if mesh.reads(item.ref.namespace) is not False]
+    return replace(mesh, deployments=own)
 
 
 def serverless_mesh(objects: Objects, found: Sequence[Mesh]) -> Mesh | None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
@@ -14,14 +14,13 @@ from mesh_policy.documented.names import (
     INGRESS_SERVICE,
 )
 from mesh_policy.documented.variants import SERVICE_MESH_2, Path, Variant
-from mesh_policy.mesh.mesh import EVERYWHERE, Mesh, Workload, discovered, gateway_deployments
+from mesh_policy.mesh.mesh import EVERYWHERE, Mesh, Workload, discovered
 from mesh_policy.reading.label_selectors import Labels, labels, matches
 from mesh_policy.reading.objects import Object, Objects
 from mesh_policy.reading.values import at, has_unknown, items, mapping, strings, text, truth
 
 _ALL_GATEWAYS: Final = ("spec", "gateways", "enabled")
 _INGRESS: Final = ("spec", "gateways", "ingress", "enabled")
-_INGRESS_LABELS: Final = SERVICE_MESH_2.ingress_labels or ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,7 +51,7 @@ class ServiceMesh2(Mesh):
             return Workload(self.namespace, _ingress_labels(GATEWAY_SELECTOR))
         ingress = plane.get("spec", "gateways", "ingress")
         namespace = text(at(ingress, "namespace")) or self.namespace
-        return Workload(namespace, _ingress_labels(plane.get(*_INGRESS_LABELS)))
+        return Workload(namespace, _ingress_labels(plane.get(*SERVICE_MESH_2.ingress_labels)))
 
     @cached_property
     def workloads(self) -> Sequence[Workload]:
@@ -97,13 +96,10 @@ def meshes(objects: Objects) -> Iterator[ServiceMesh2]:
         if text(owner):
             memberships[owner].append(item)
     planes = {item.ref.namespace: item for item in objects.objects(CONTROL_PLANE)}
-    deployments = gateway_deployments(objects)
     for namespace in sorted({*rolls, *memberships, *planes}):
-        mesh = _mesh(
+        yield _mesh(
             objects, namespace, planes.get(namespace), rolls[namespace], memberships[namespace]
         )
-        own = [item for item in deployments if mesh.reads(item.ref.namespace) is not False]
-        yield replace(mesh, deployments=own)
 
 
 def _mesh(

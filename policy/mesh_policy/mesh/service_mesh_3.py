@@ -1,7 +1,7 @@
 """Service Mesh 3: an Istio, gateways that somebody deployed, and members by labels."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from mesh_policy.documented.names import (
     SERVING_INGRESS_NAMESPACE,
 )
 from mesh_policy.documented.variants import SERVICE_MESH_3, Path, Variant
-from mesh_policy.mesh.mesh import Mesh, Workload, discovered, gateway_deployments
+from mesh_policy.mesh.mesh import Mesh, Workload, discovered
 from mesh_policy.reading.objects import Objects
 from mesh_policy.reading.values import text
 
@@ -47,7 +47,6 @@ class ServiceMesh3(Mesh):
 
 def meshes(objects: Objects) -> Iterator[ServiceMesh3]:
     """Return the meshes of the Istios that are here."""
-    deployments = gateway_deployments(objects)
     for item in objects.objects(ISTIO):
         injected = {
             found.ref.name
@@ -55,7 +54,7 @@ def meshes(objects: Objects) -> Iterator[ServiceMesh3]:
             if found.labels.get("istio-injection") == "enabled" or "istio.io/rev" in found.labels
         }
         read, doubt = discovered(objects, item.get(*SERVICE_MESH_3.discovery_selectors))
-        mesh = ServiceMesh3(
+        yield ServiceMesh3(
             namespace=text(item.get("spec", "namespace")) or DEFAULT_MESH_NAMESPACE,
             name=item.ref.name,
             control_plane=item,
@@ -64,5 +63,3 @@ def meshes(objects: Objects) -> Iterator[ServiceMesh3]:
             discovered=read,
             discovery_unknown=doubt,
         )
-        own = [each for each in deployments if mesh.reads(each.ref.namespace) is not False]
-        yield replace(mesh, deployments=own)

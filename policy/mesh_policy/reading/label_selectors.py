@@ -2,13 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, text
 
 Labels = frozenset[tuple[str, str]]
 """A set of labels, or a selector that asks for each of them."""
-NO_LABELS: Final[Labels] = frozenset()
 
 
 def labels(value: Any) -> Labels | None:

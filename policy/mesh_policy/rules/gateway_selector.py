@@ -22,7 +22,7 @@ from mesh_policy.reading.values import UNKNOWN, at, mapping, show, truth
 from mesh_policy.rule import Rule
 from mesh_policy.world import World, knative_gateway, unplaced
 
-_LABELS: Final = SERVICE_MESH_2.ingress_labels or ()
+_LABELS: Final = SERVICE_MESH_2.ingress_labels
 _WANTED: Final = frozenset(GATEWAY_SELECTOR.items())
 _DEFAULTS: Final = frozenset(DEFAULT_INGRESS_LABELS.items())
 
@@ -84,7 +84,7 @@ def _wanted(mesh: Mesh | None) -> Labels | None:
     """Return what the control plane labels the gateway with, beyond the defaults."""
     if mesh is None or mesh.control_plane is None:
         return _WANTED
-    if mesh.variant.ingress_labels is None:
+    if not mesh.variant.ingress_labels:
         return mesh.ingress.labels
     if mesh.without_ingress:
         return mesh.other_ingress.labels if mesh.other_ingress else _WANTED

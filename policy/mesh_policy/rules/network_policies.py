@@ -21,7 +21,7 @@ def check(world: World) -> Iterator[Finding]:
     yield from unplaced(world)
     for mesh, plane in serverless_plane(world):
         path = mesh.variant.network_policies
-        if path is None:
+        if not path:
             return
         managed = plane.get(*path)
         if managed is UNKNOWN:
@@ -40,7 +40,7 @@ def check(world: World) -> Iterator[Finding]:
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
     """Add the annotation where it is missing."""
     off = any(
-        (path := mesh.variant.network_policies) is not None and plane.get(*path) is False
+        plane.get(*mesh.variant.network_policies) is False
         for mesh, plane in serverless_plane(world)
     )
     own = kind_of(body) in (SERVING, EVENTING) and at(body, *_PATH) is None

@@ -21,7 +21,7 @@ from mesh_policy.reading.values import UNKNOWN, at, mapping, number, show, text
 from mesh_policy.rule import Rule
 from mesh_policy.world import World, unplaced
 
-_PATH: Final = SERVICE_MESH_2.mtls or ()
+_PATH: Final = SERVICE_MESH_2.mtls
 _WEAK: Final = ("PERMISSIVE", "DISABLE")
 _WEBHOOKS: Final = ("webhook", "net-istio-webhook", "domainmapping-webhook")
 """The API server calls them, and it is no member of the mesh; net-istio opens their port."""
@@ -34,10 +34,10 @@ def check(world: World) -> Iterator[Finding]:
     yield from unplaced(world)
     yield from planeless(world, "a control plane, which enforces it")
     for mesh, plane in serverless_plane(world):
-        if mesh.variant.mtls is None:
-            yield from _mesh_wide(world, mesh, plane)
-        else:
+        if mesh.variant.mtls:
             yield from _control_plane(plane, mesh.variant.mtls)
+        else:
+            yield from _mesh_wide(world, mesh, plane)
     own = world.serverless_mesh
     for item in world.objects(PEER_AUTHENTICATION):
         inside = own.reads(item.ref.namespace) if own else not world.meshes
