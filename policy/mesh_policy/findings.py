@@ -14,7 +14,7 @@ class Severity(StrEnum):
     ERROR = "error"
     """Traffic is dropped, unencrypted or stolen, or the combination is not supported."""
     WARNING = "warning"
-    """It works, but something that the documentation asks for is missing."""
+    """It works, but something that is asked for is missing, or something is at risk."""
 
 
 @dataclass(frozen=True, order=True)
@@ -42,7 +42,9 @@ class Ref:
 class Violation:
     """An object breaks a rule: at `field` there is `found` where `needed` is needed.
 
-    `related` are the other objects without which it would not; never more than a few.
+    `related` are the other objects without which it would not; never more than a few. `severity` is
+    given where it differs from the rule's own. `consequences` are what else is wrong for the same
+    reason, a clause each.
     """
 
     ref: Ref
@@ -50,6 +52,8 @@ class Violation:
     found: str
     needed: str
     related: tuple[Ref, ...] = ()
+    severity: Severity | None = None
+    consequences: tuple[str, ...] = ()
 
     def concerns(self, ref: Ref) -> bool:
         """Say whether the object `ref` has a part in it."""

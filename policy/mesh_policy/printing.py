@@ -22,4 +22,5 @@ def printed(result: Result) -> list[str]:
         return [str(finding)]
     if exemption is not None:
         return [str(finding), printable(f"exempt: {exemption}")]
-    return [str(finding), *advice(rule)]
+    follows = [printable(f"so:  {each}") for each in finding.consequences]
+    return [str(finding), *follows, *advice(rule)]

@@ -59,6 +59,12 @@ class Result(NamedTuple):
         """Whether it is a violation that counts."""
         return isinstance(self.finding, Violation) and self.exemption is None
 
+    @property
+    def severity(self) -> Severity:
+        """How much it matters: the rule's severity, where the finding has none of its own."""
+        own = self.finding.severity if isinstance(self.finding, Violation) else None
+        return own or self.rule.severity
+
 
 def evaluate(rules: Iterable[Rule], world: World) -> Iterator[Result]:
     """Check the world by each rule, in the rules' order; no finding comes twice.

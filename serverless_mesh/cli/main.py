@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from mesh_policy.escaping import in_json, printable
-from mesh_policy.findings import Undetermined, Unread, Violation
+from mesh_policy.findings import Severity, Undetermined, Unread
 from mesh_policy.reading.documents import DocumentError, parse
 from mesh_policy.reading.files import FileError, read_text
 from mesh_policy.reading.objects import Given
@@ -160,10 +160,14 @@ def check(
         str | None, typer.Option(help="Namespace of the Serverless mesh, where it is not known.")
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+    fail_on: Annotated[
+        Severity, typer.Option(help="The least severity of a violation that ends with 1.")
+    ] = Severity.ERROR,
 ) -> None:
     """Check manifests, a live cluster, or manifests as they would be on a live cluster.
 
-    Exit codes: 0 no violation, 1 violations, 2 could not check, or not everything.
+    Exit codes: 0 no violation, 1 violations, 2 could not check, or not everything. Warnings are no
+    violations.
     """
     rules = _chosen(rule or [])
     if not files and context is None and kubeconfig is None:
@@ -191,7 +195,8 @@ def check(
     # Who counts on 0 or 1 counts on all having been checked.
     if world.malformed or any(isinstance(each.finding, Unread) for each in results):
         raise typer.Exit(COULD_NOT)
-    if any(each.is_violation for each in results):
+    failing = {Severity.ERROR, fail_on}
+    if any(each.is_violation and each.severity in failing for each in results):
         raise typer.Exit(WRONG)
 
 
@@ -240,12 +245,13 @@ def _chosen(ids: list[str]) -> tuple[Rule, ...]:
 def _print_text(results: list[Result], objects: int, rules: int) -> None:
     if results:
         typer.echo(report.as_text(results) + "\n")
-    kinds = Counter(type(each.finding) for each in results if each.exemption is None)
+    severities = Counter(each.severity for each in results if each.is_violation)
+    undetermined = sum(type(each.finding) is Undetermined for each in results)
     exempt = sum(each.exemption is not None for each in results)
     typer.echo(
-        f"objects: {objects}, rules: {rules}, violations: {kinds[Violation]}, "
-        f"undetermined: {kinds[Undetermined]}, not read: {len(by_finding(results))}, "
-        f"exempt: {exempt}"
+        f"objects: {objects}, rules: {rules}, violations: {severities[Severity.ERROR]}, "
+        f"warnings: {severities[Severity.WARNING]}, undetermined: {undetermined}, "
+        f"not read: {len(by_finding(results))}, exempt: {exempt}"
     )
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import mesh_policy
 from mesh_policy.documented.sections import ASSUMPTIONS
 from mesh_policy.escaping import in_json, printable
-from mesh_policy.findings import Ref, Severity, Unread, Violation
+from mesh_policy.findings import Finding, Ref, Severity, Unread, Violation
 from mesh_policy.printing import advice, printed
 from mesh_policy.rule import Result, Rule, by_finding
 
@@ -33,7 +33,7 @@ def _paragraph(result: Result) -> str:
     rule, finding, exemption = result
     word = "UNDETERMINED"
     if isinstance(finding, Violation):
-        word = "EXEMPT" if exemption is not None else rule.severity.upper()
+        word = "EXEMPT" if exemption is not None else result.severity.upper()
     first, *more = printed(result)
     source = printable(f" ({finding.ref.source})") if finding.ref.source else ""
     return "\n".join([f"{word} {rule.id}{source}: {first}", *(f"  {line}" for line in more)])
@@ -48,7 +48,7 @@ def _entry(result: Result) -> dict[str, Any]:
     rule, finding, exemption = result
     entry: dict[str, Any] = {
         "rule": rule.id,
-        "severity": str(rule.severity),
+        "severity": str(result.severity),
         "object": _object(finding.ref),
         "field": finding.field,
     }
@@ -60,6 +60,7 @@ def _entry(result: Result) -> dict[str, Any]:
             "found": finding.found,
             "needed": finding.needed,
             "related": [_object(ref) for ref in finding.related],
+            "consequences": list(finding.consequences),
             **exempt,
             "why": rule.why,
             "remedy": rule.remedy,
@@ -68,6 +69,11 @@ def _entry(result: Result) -> dict[str, Any]:
         }
     outcome = "unread" if isinstance(finding, Unread) else "undetermined"
     return {**entry, "outcome": outcome, "why": finding.why}
+
+
+def _consequences(finding: Finding) -> list[str]:
+    found = finding.consequences if isinstance(finding, Violation) else ()
+    return [printable(f"so: {each}") for each in found]
 
 
 def _object(ref: Ref) -> dict[str, str]:
@@ -130,8 +136,8 @@ def _result(result: Result) -> dict[str, Any]:
         }
     written: dict[str, Any] = {
         "ruleId": rule.id,
-        "level": _LEVELS[rule.severity] if isinstance(finding, Violation) else level,
-        "message": {"text": str(finding)},
+        "level": _LEVELS[result.severity] if isinstance(finding, Violation) else level,
+        "message": {"text": "\n".join([str(finding), *_consequences(finding)])},
         "locations": [location],
     }
     if exemption is not None:

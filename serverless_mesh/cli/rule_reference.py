@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from pulumi_policy import EnforcementLevel, Policy
 
-from mesh_policy.crossguard.pack import EXEMPTED, GATE, OBSERVED, UNDETERMINED, policies
+from mesh_policy.crossguard.pack import EXEMPTED, GATE, OBSERVED, UNDETERMINED, WARNINGS, policies
 from mesh_policy.crossguard.session import Observe, Session
 from mesh_policy.documented.kinds import Kind
 from mesh_policy.exemptions import ANNOTATION, SHORTEST
@@ -116,6 +116,7 @@ Nothing is ever written.
 | option | what it does |
 |---|---|
 | `--rule RULE` | check by this rule only (repeatable); `serverless-mesh rules` lists them |
+| `--fail-on warning` | let warnings end with 1 as well, not only violations of severity error |
 | `--mesh NAMESPACE` | the namespace of the mesh that Serverless is in, where that is not known |
 | `--format text` | a paragraph a finding: what, why, what to do, where that is from (default) |
 | `--format json` | a list of findings, for programs |
@@ -123,8 +124,8 @@ Nothing is ever written.
 
 | exit code | meaning |
 |---|---|
-| 0 | no violation, and everything was checked |
-| 1 | at least one violation, also of a rule of severity warning, and everything was checked |
+| 0 | no violation, but for warnings, and everything was checked |
+| 1 | at least one violation, and everything was checked |
 | 2 | could not check, or not everything |
 
 With 2, a file, the cluster or an option is unusable, or nothing is there to check; or a kind or a
@@ -195,7 +196,7 @@ def _head(rules: tuple[Rule, ...], made: dict[str, Policy]) -> str:
         remediated_example=_json({remediating.id + GATE: _REMEDIATED}),
         common="\n".join(
             f"| `{name}` | {_level(made[name])} | {made[name].description} |"
-            for name in (OBSERVED, UNDETERMINED, EXEMPTED)
+            for name in (OBSERVED, WARNINGS, UNDETERMINED, EXEMPTED)
         ),
         table="\n".join(
             f"| {_link(rule)} | {rule.severity} | {_yes(_gated(rule, made))} "

@@ -2,7 +2,8 @@
 
 The first document says what is expected and what the world is like; the others are the declared
 objects. A line of `expect` is `<Kind> <namespace>/<name> <field>`, led by `unknown:` where the rule
-can't tell, and may be followed by ` -- ` and a part of what the finding says.
+can't tell and by `warning:` where a rule that is else an error only warns; it may be followed by
+` -- ` and a part of what the finding says.
 
 Tags: `!unknown` is a value that only the update tells; `!secret` one that Pulumi holds as a secret;
 `!certificate` makes the data of a TLS secret, with keys and dates of this very run.
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mesh_policy.documented.kinds import Kind
-from mesh_policy.findings import Finding, Undetermined
+from mesh_policy.findings import Finding, Severity, Undetermined
 from mesh_policy.reading.objects import Given, StackResource, ref_of
 from mesh_policy.reading.values import UNKNOWN, Secret
 from mesh_policy.rule import Rule, evaluate
@@ -166,7 +167,7 @@ class Case:
     @property
     def bad(self) -> bool:
         """Whether something is wrong for certain."""
-        return any(not line.startswith("unknown:") for line in self.expected)
+        return any(not line.startswith(("unknown:", "warning:")) for line in self.expected)
 
     @property
     def shows(self) -> bool:
@@ -207,8 +208,11 @@ def load(path: Path) -> Case:
 
 def summary(finding: Finding) -> str:
     """Write a finding as `expect` does."""
-    doubt = "unknown: " if isinstance(finding, Undetermined) else ""
-    return f"{doubt}{finding.ref} {finding.field}".strip()
+    if isinstance(finding, Undetermined):
+        mark = "unknown: "
+    else:
+        mark = "warning: " if finding.severity is Severity.WARNING else ""
+    return f"{mark}{finding.ref} {finding.field}".strip()
 
 
 def says(finding: Finding) -> str:

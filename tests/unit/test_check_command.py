@@ -13,7 +13,7 @@ import mesh_policy
 from mesh_policy.rules import RULES
 from serverless_mesh.cli import manifests
 from serverless_mesh.cli.main import app
-from tests.policy.cases import private_key, private_pem
+from tests.policy.cases import FIXTURES, private_key, private_pem
 from tests.policy.integration import broken, documented
 
 CONFLICT = "no-conflicting-wildcard-gateway"
@@ -53,7 +53,9 @@ def found(*arguments: str | Path, stdin: str | bytes | None = None) -> list[dict
     """Return what the JSON says, once the exit code agrees with it."""
     done = check(*arguments, "--format", "json", stdin=stdin)
     said: list[dict[str, Any]] = json.loads(done.stdout)
-    assert done.exit_code == any(each["outcome"] == "violation" for each in said), done.output
+    assert done.exit_code == any(
+        each["outcome"] == "violation" and each["severity"] == "error" for each in said
+    ), done.output
     return said
 
 
@@ -85,7 +87,23 @@ def refused(*arguments: str | Path, stdin: str | bytes | None = None) -> str:
 def test_good_manifests_are_exit_code_0(tmp_path: Path) -> None:
     done = check("-f", write(tmp_path / "a.yaml", ONE, gateway("two", "shop.example.org")))
     assert done.exit_code == 0, done.output
-    assert f"objects: 2, rules: {len(CHECKING)}, violations: 0, undetermined: 0" in done.output
+    assert f"objects: 2, rules: {len(CHECKING)}, violations: 0, warnings: 0, " in done.output
+
+
+def test_a_warning_is_exit_code_0_unless_asked_for(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.yaml", *warned())
+    done = check("-f", file, "--rule", "metrics-reachable")
+    assert done.exit_code == 0
+    assert "WARNING metrics-reachable" in done.stdout
+    assert "violations: 0, warnings: 1, " in done.stdout
+    done = check("-f", file, "--rule", "metrics-reachable", "--fail-on", "warning")
+    assert done.exit_code == 1
+
+
+def warned() -> list[Any]:
+    """Return a mesh that keeps the port of metrics, which Knative serves, to itself."""
+    path = FIXTURES / "metrics-reachable" / "port-inside.yaml"
+    return list(yaml.safe_load_all(path.read_text()))[1:]
 
 
 def test_the_documented_integration_is_exit_code_0(tmp_path: Path) -> None:
@@ -390,7 +408,7 @@ def test_an_object_is_exempt_for_a_reason_and_stays_in_the_report(tmp_path: Path
     assert done.exit_code == 1, "the other one is not exempt"
     assert f"EXEMPT {CONFLICT} ({file}:1): Gateway shop/one" in done.stdout
     assert f"\n  exempt: {REASON}\n" in done.stdout
-    assert "violations: 1, undetermined: 0, not read: 0, exempt: 1" in done.stdout
+    assert "violations: 1, warnings: 0, undetermined: 0, not read: 0, exempt: 1" in done.stdout
     both = [{**body, "metadata": {**body["metadata"]}} for body in exempt(f"{CONFLICT}: {REASON}")]
     both[1]["metadata"]["annotations"] = both[0]["metadata"]["annotations"]
     file = write(tmp_path / "b.yaml", *both)

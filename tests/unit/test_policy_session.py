@@ -12,7 +12,7 @@ from pulumi_policy import EnforcementLevel, deserialize, policy, proxy
 from pulumi_policy.secret import Secret as Marked
 
 from mesh_policy.crossguard import project, state, wire
-from mesh_policy.crossguard.pack import GATE, OBSERVED, UNDETERMINED, gate_level, policies
+from mesh_policy.crossguard.pack import GATE, OBSERVED, UNDETERMINED, WARNINGS, gate_level, policies
 from mesh_policy.crossguard.session import Observe, Resource, Session
 from mesh_policy.crossguard.state import Owned
 from mesh_policy.documented.kinds import Kind
@@ -723,12 +723,37 @@ def test_a_rule_of_any_resource_sees_each_once() -> None:
 # The pack.
 
 
+def test_what_only_warns_is_reported_by_a_policy_that_stops_nothing() -> None:
+    def check(world: World) -> Iterable[Finding]:
+        for item in world.objects(GATEWAY):
+            yield item.breaks("spec", "this", "that", severity=Severity.WARNING)
+            yield item.breaks("metadata", "this", "that", consequences=("a third thing",))
+
+    rule = Rule(
+        "any", "t", Severity.ERROR, "w", "r", Section("s", "u"), frozenset(), check, harmful=True
+    )
+    made = {each.name: each for each in policies([rule], session(Cluster(), rules=[rule]))}
+    one = asked(Observe.OFF)
+    made[OBSERVED].validate(one, lambda *_: None)  # type: ignore[attr-defined]
+    stack = SimpleNamespace(resources=[one])
+    (error,), (gate,), (warning,) = (
+        said(made[name], arguments)
+        for name, arguments in ((rule.id, stack), (rule.id + GATE, one), (WARNINGS, stack))
+    )
+    assert "metadata: found this" in error
+    assert "\nso:  a third thing\n" in error
+    assert gate == error
+    assert warning.startswith("any: Gateway")
+    assert "spec: found this" in warning
+    assert made[WARNINGS].enforcement_level is EnforcementLevel.ADVISORY
+
+
 def test_every_rule_is_a_stack_policy_and_a_gate() -> None:
     made = policies(RULES, Session(RULES))
     assert made[0].name == OBSERVED
     assert made[-1].name == UNDETERMINED
     found = {each.name: each.enforcement_level for each in made}
-    assert len(found) == len(made) == 3 + 2 * len(RULES)
+    assert len(found) == len(made) == 4 + 2 * len(RULES)
     levels = {
         Severity.ERROR: EnforcementLevel.MANDATORY,
         Severity.WARNING: EnforcementLevel.ADVISORY,

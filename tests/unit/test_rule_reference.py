@@ -8,7 +8,15 @@ import pytest
 from pulumi_policy import EnforcementLevel
 from typer.testing import CliRunner
 
-from mesh_policy.crossguard.pack import EXEMPTED, GATE, OBSERVED, UNDETERMINED, gate_level, policies
+from mesh_policy.crossguard.pack import (
+    EXEMPTED,
+    GATE,
+    OBSERVED,
+    UNDETERMINED,
+    WARNINGS,
+    gate_level,
+    policies,
+)
 from mesh_policy.crossguard.session import Session
 from mesh_policy.rule import Rule
 from mesh_policy.rules import RULES
@@ -60,5 +68,5 @@ def test_the_head_says_what_the_command_takes() -> None:
     for option in ("--rule", "--mesh", "--format", "--context", "--kubeconfig", "-f"):
         assert option in said
         assert option in TEXT
-    for name in (OBSERVED, UNDETERMINED, EXEMPTED):
+    for name in (OBSERVED, WARNINGS, UNDETERMINED, EXEMPTED):
         assert f"| `{name}` |" in TEXT

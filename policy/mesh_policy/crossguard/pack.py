@@ -28,6 +28,7 @@ from mesh_policy.rule import Result, Rule, by_finding, listed
 
 GATE: Final = "-gate"
 OBSERVED: Final = "observed-cluster"
+WARNINGS: Final = "warnings"
 UNDETERMINED: Final = "undetermined"
 EXEMPTED: Final = "exempted"
 _LEVELS: Final = {
@@ -46,6 +47,7 @@ def policies(rules: Iterable[Rule], session: Session) -> list[Policy]:
         _observed(session),
         *(_gate(rule, session) for rule in chosen),
         *(_whole(rule, session) for rule in chosen),
+        _warnings(chosen, session),
         _exempted(chosen, session),
         _undetermined(chosen, session),
     ]
@@ -88,7 +90,9 @@ def _observed(session: Session) -> Policy:
 def _gate(rule: Rule, session: Session) -> Policy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         for violation in session.gate(rule, _resource(args)):
-            report("\n".join(printed(Result(rule, violation))), None)
+            result = Result(rule, violation)
+            if result.severity is rule.severity:
+                report("\n".join(printed(result)), None)
 
     def remediate(args: ResourceValidationArgs) -> Any:
         resource = _resource(args)
@@ -113,7 +117,7 @@ def _gate(rule: Rule, session: Session) -> Policy:
 def _whole(rule: Rule, session: Session) -> Policy:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         for result in session.results(rule, _resources(args)):
-            if result.is_violation:
+            if result.is_violation and result.severity is rule.severity:
                 report("\n".join(printed(result)), result.finding.ref.source or None)
 
     level, severity = _LEVELS[rule.severity]
@@ -126,6 +130,28 @@ def _whole(rule: Rule, session: Session) -> Policy:
         remediation_steps=rule.remedy,
         url=rule.section.url,
         tags=_tags(rule),
+    )
+
+
+def _warnings(rules: Iterable[Rule], session: Session) -> Policy:
+    """Return the policy of what only warns though its rule is mandatory.
+
+    A policy has one level, whatever it reports.
+    """
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        for rule in rules:
+            for result in session.results(rule, _resources(args)):
+                if result.is_violation and result.severity is not rule.severity:
+                    lines = "\n".join(printed(result))
+                    report(f"{rule.id}: {lines}", result.finding.ref.source or None)
+
+    return StackValidationPolicy(
+        WARNINGS,
+        "What works, though a rule that is mandatory has something to say of it",
+        validate,
+        EnforcementLevel.ADVISORY,
+        severity=Level.MEDIUM,
     )
 
 

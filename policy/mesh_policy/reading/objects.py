@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from mesh_policy.documented.kinds import CLUSTER_SCOPED, SECRET, Kind
-from mesh_policy.findings import UNTIL_UPDATE, Finding, Ref, Undetermined, Violation
+from mesh_policy.findings import UNTIL_UPDATE, Finding, Ref, Severity, Undetermined, Violation
 from mesh_policy.reading.values import UNKNOWN, Unknown, at, items, mapping, show, text
 
 
@@ -53,12 +53,19 @@ class Object:
         return mapping(self.get("metadata", "annotations"))
 
     def breaks(
-        self, path: str, found: str, needed: str, related: tuple[Ref, ...] = ()
+        self,
+        path: str,
+        found: str,
+        needed: str,
+        related: tuple[Ref, ...] = (),
+        *,
+        severity: Severity | None = None,
+        consequences: tuple[str, ...] = (),
     ) -> Violation:
         """Return the violation of a rule by this object."""
         # Rules quote no value out of a Secret, so their own words about it may show.
-        hidden = self.secret and self.ref.kind != SECRET
-        return Violation(self.ref, path, "a secret value" if hidden else found, needed, related)
+        shown = "a secret value" if self.secret and self.ref.kind != SECRET else found
+        return Violation(self.ref, path, shown, needed, related, severity, consequences)
 
     def unknown(self, path: str) -> Undetermined:
         """Return the finding that the value at `path` is not known until the update."""

@@ -21,14 +21,13 @@ from mesh_policy.documented.sections import ASSUMPTIONS
 from mesh_policy.documented.variants import SERVICE_MESH_2, VARIANTS, Version, pairs, version_of
 from mesh_policy.findings import Finding, Ref, Severity, Undetermined, Violation
 from mesh_policy.reading.objects import Object
+from mesh_policy.reading.operators import installed, written_version
 from mesh_policy.reading.values import UNKNOWN, at, items, show, text
 from mesh_policy.rule import Rule
 from mesh_policy.world import World
 
 _MESHES: Final = {variant.package: variant for variant in VARIANTS}
 _PACKAGES: Final = (SERVERLESS_PACKAGE, *_MESHES)
-_COPIED: Final = "olm.copiedFrom"
-_LEAVING: Final = ("Replacing", "Deleting")
 _NEEDED: Final = (
     ((SERVING,), "the Serverless operator", (SERVERLESS_PACKAGE,)),
     ((EVENTING,), "the Serverless operator", (SERVERLESS_PACKAGE,)),
@@ -80,12 +79,8 @@ def _unserved(
 
 
 def _operators(world: World) -> Iterator[Finding]:
-    for item in world.objects(OPERATOR_VERSION):
-        package = item.ref.name.partition(".")[0]
-        phase = item.get("status", "phase")
-        if package not in _PACKAGES or _COPIED in item.labels or phase in _LEAVING:
-            continue
-        found = text(item.get("spec", "version")) or item.ref.name.partition(".v")[2]
+    for package, item in ((each, item) for each in _PACKAGES for item in installed(world, each)):
+        phase, found = item.get("status", "phase"), written_version(item)
         if phase is UNKNOWN:
             yield item.unknown("status.phase")
         elif phase != "Succeeded":
