@@ -165,11 +165,14 @@ def _bounded(document: Any) -> None:
 def _yaml(text: str, name: str) -> Iterator[Given]:
     loader = _Loader(text)
     try:
+        end = 0
         while loader.check_node():
             node = loader.get_node()
             assert node is not None, "there is one, as was just asked"
             place = f"{name}:{node.start_mark.line + 1}"
-            repeated = repetitions(node) if "&" in text else 0
+            # Only its own part of the text is looked at: there may be very many documents.
+            start, end = end, node.end_mark.index
+            repeated = repetitions(node) if text.find("&", start, end) >= 0 else 0
             if repeated > REPEATED:
                 raise ManifestError(f"{place} repeats too much by aliases")
             document = loader.plain(node)

@@ -227,6 +227,13 @@ def test_aliases_that_repeat_without_end_are_refused(entry: str) -> None:
     assert "standard input:1 repeats too much by aliases" in said
 
 
+def test_aliases_are_counted_in_each_document_by_itself() -> None:
+    """The part of a text in which they are looked for has to be the document's own."""
+    before = "smile: \U0001f600\u00e9 & more\r\n---\r\n# \u00e9\r\n--- &top\n"
+    said = refused("-f", "-", stdin=before + bomb(9, "[{}]"))
+    assert "standard input:4 repeats too much by aliases" in said
+
+
 @pytest.mark.parametrize(
     "text",
     [
