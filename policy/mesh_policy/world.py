@@ -9,8 +9,9 @@ from typing import Self
 from mesh_policy.documented.kinds import EVENTING, GATEWAY, NAMESPACE, SERVING, Kind
 from mesh_policy.documented.names import KNATIVE_GATEWAYS, KNATIVE_NAMESPACES, SERVING_NAMESPACE
 from mesh_policy.findings import Ref, Undetermined
+from mesh_policy.mesh.injectors import Injectors
 from mesh_policy.mesh.mesh import Mesh
-from mesh_policy.mesh.serverless import meshes, serverless_mesh
+from mesh_policy.mesh.serverless import injectors, meshes, serverless_mesh
 from mesh_policy.reading.objects import (
     Given,
     Malformed,
@@ -99,9 +100,14 @@ class World(Objects):
         )
 
     @cached_property
+    def injectors(self) -> Injectors:
+        """Everybody who injects pods."""
+        return injectors(self)
+
+    @cached_property
     def meshes(self) -> Sequence[Mesh]:
         """The meshes of the cluster, sorted by namespace and name."""
-        return meshes(self)
+        return meshes(self.injectors)
 
     @cached_property
     def serverless_mesh(self) -> Mesh | None:

@@ -32,7 +32,10 @@ CONTROL_PLANE: Final = Kind("maistra.io", "ServiceMeshControlPlane")
 MEMBER_ROLL: Final = Kind("maistra.io", "ServiceMeshMemberRoll")
 MEMBER: Final = Kind("maistra.io", "ServiceMeshMember")
 ISTIO: Final = Kind("sailoperator.io", "Istio")
+ISTIO_REVISION: Final = Kind("sailoperator.io", "IstioRevision")
+ISTIO_REVISION_TAG: Final = Kind("sailoperator.io", "IstioRevisionTag")
 ISTIO_CNI: Final = Kind("sailoperator.io", "IstioCNI")
+ZTUNNEL: Final = Kind("sailoperator.io", "ZTunnel")
 
 GATEWAY: Final = Kind("networking.istio.io", "Gateway")
 VIRTUAL_SERVICE: Final = Kind("networking.istio.io", "VirtualService")
@@ -54,12 +57,29 @@ CLUSTER_SCOPED: Final = frozenset(
         DEFINITION,
         DOMAIN_CLAIM,
         ISTIO,
+        ISTIO_REVISION,
+        ISTIO_REVISION_TAG,
         ISTIO_CNI,
+        ZTUNNEL,
     }
 )
 """The kinds without a namespace."""
 MESH_KINDS: Final = frozenset(
-    {CONTROL_PLANE, MEMBER_ROLL, MEMBER, ISTIO, NAMESPACE, SERVING, SERVICE, DEPLOYMENT}
+    {
+        CONTROL_PLANE,
+        MEMBER_ROLL,
+        MEMBER,
+        ISTIO,
+        ISTIO_REVISION,
+        ISTIO_REVISION_TAG,
+        NAMESPACE,
+        SERVING,
+        EVENTING,
+        KAFKA,
+        KNATIVE_SERVICE,
+        SERVICE,
+        DEPLOYMENT,
+    }
 )
 """What it takes to find the meshes and their members."""
 ADOPTED: Final = frozenset({NAMESPACE, MEMBER, OPERATOR_GROUP})

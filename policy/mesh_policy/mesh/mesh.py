@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
-from mesh_policy.documented.kinds import DEPLOYMENT, NAMESPACE
-from mesh_policy.documented.names import GATEWAY_SELECTOR
+from mesh_policy.documented.kinds import DEPLOYMENT
+from mesh_policy.documented.names import GATEWAY_SELECTOR, GATEWAY_TEMPLATE
 from mesh_policy.documented.variants import Path, Variant
-from mesh_policy.reading.label_selectors import Labels, labels, matches
+from mesh_policy.findings import Ref
+from mesh_policy.mesh.discovery import Discovery
+from mesh_policy.reading.label_selectors import Labels, labels
 from mesh_policy.reading.objects import Object, Objects
-from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, text, truth
+from mesh_policy.reading.values import UNKNOWN, at, mapping, text, truth
 
-EVERYWHERE: Final[frozenset[str]] = frozenset()
-_GATEWAY_TEMPLATE: Final = "inject.istio.io/templates"
 _OPERATORS: Final = "maistra.io/owner"
 """Label of what the Service Mesh operator makes; the control plane says what that will be."""
 
@@ -44,9 +44,8 @@ class Mesh(ABC):
     explicit: frozenset[str] = frozenset()
     everything: bool = False
     certain: bool = True
-    discovered: frozenset[str] | None = None
-    """Namespaces whose configuration the control plane reads; empty: all; None: its members'."""
-    discovery_unknown: bool = False
+    discovery: Discovery | None = None
+    """Which namespaces the control plane reads; None: those of its members."""
     deployments: Sequence[Object] = field(default=(), repr=False)
     """The gateways among the cluster's deployments."""
 
@@ -62,11 +61,14 @@ class Mesh(ABC):
 
     def reads(self, namespace: str) -> bool | None:
         """Say whether the control plane reads Gateways and the like in a namespace."""
-        if self.discovered is None:
-            return self.has(namespace)
-        if namespace == self.namespace or namespace in self.discovered:
-            return True
-        return None if self.discovery_unknown else not self.discovered
+        return self.discovery.reads(namespace) if self.discovery else self.has(namespace)
+
+    @property
+    def ref(self) -> Ref:
+        """Who the control plane is; where it was not seen, without a name."""
+        if self.control_plane is not None:
+            return self.control_plane.ref
+        return Ref(self.variant.control_plane, self.namespace, self.name)
 
     @property
     @abstractmethod
@@ -121,23 +123,9 @@ def gateway_deployments(objects: Objects) -> list[Object]:
         template = item.get("spec", "template", "metadata")
         if _OPERATORS in item.labels:
             continue
-        gateway = "gateway" in text(at(template, "annotations", _GATEWAY_TEMPLATE))
+        gateway = "gateway" in text(at(template, "annotations", GATEWAY_TEMPLATE))
         carried = mapping(at(template, "labels"))
         documented = all(carried.get(key) == value for key, value in GATEWAY_SELECTOR.items())
         if gateway or "istio" in carried or documented:
             found.append(item)
     return found
-
-
-def discovered(objects: Objects, selectors: Any) -> tuple[frozenset[str], bool]:
-    """Return the namespaces that discovery selectors let through (none: all), and any doubt."""
-    if has_unknown(selectors):
-        return EVERYWHERE, True
-    if not items(selectors):
-        return EVERYWHERE, False
-    found = {
-        item.ref.name
-        for item in objects.objects(NAMESPACE)
-        if any(matches(selector, item.labels) for selector in items(selectors))
-    }
-    return frozenset(found), not objects.complete or NAMESPACE in objects.unread

@@ -14,7 +14,8 @@ from mesh_policy.documented.names import (
     INGRESS_SERVICE,
 )
 from mesh_policy.documented.variants import SERVICE_MESH_2, Path, Variant
-from mesh_policy.mesh.mesh import EVERYWHERE, Mesh, Workload, discovered
+from mesh_policy.mesh.discovery import Discovery
+from mesh_policy.mesh.mesh import Mesh, Workload
 from mesh_policy.reading.label_selectors import Labels, labels, matches
 from mesh_policy.reading.objects import Object, Objects
 from mesh_policy.reading.values import at, has_unknown, items, mapping, strings, text, truth
@@ -80,9 +81,9 @@ def _ingress_labels(own: Any) -> Labels | None:
     return frozenset({**DEFAULT_INGRESS_LABELS, **dict(found)}.items())
 
 
-def unseen(namespace: str) -> ServiceMesh2:
+def unseen(objects: Objects, namespace: str) -> ServiceMesh2:
     """Return a mesh of which nothing but the namespace is known: any Gateway may be its."""
-    return ServiceMesh2(namespace=namespace, certain=False, discovered=EVERYWHERE)
+    return ServiceMesh2(namespace=namespace, certain=False, discovery=Discovery(objects))
 
 
 def meshes(objects: Objects) -> Iterator[ServiceMesh2]:
@@ -112,10 +113,9 @@ def _mesh(
     explicit, everything, certain = _members(objects, rolls, memberships)
     unread = not objects.unread.keys().isdisjoint({MEMBER_ROLL, MEMBER})
     # Without a roll and without a cluster, any Gateway that is here may be this mesh's.
-    read = None if rolls or memberships or objects.complete else EVERYWHERE
-    doubt = False
+    read = None if rolls or memberships or objects.complete else Discovery(objects)
     if plane and text(plane.get("spec", "mode")) == "ClusterWide":
-        read, doubt = discovered(objects, plane.get(*SERVICE_MESH_2.discovery_selectors))
+        read = Discovery(objects, plane.get(*SERVICE_MESH_2.discovery_selectors))
     return ServiceMesh2(
         namespace=namespace,
         name=plane.ref.name if plane else "",
@@ -126,8 +126,7 @@ def _mesh(
         everything=everything,
         # Without a cluster, members may be named by objects that are not here.
         certain=certain and not unread and (objects.complete or bool(rolls)),
-        discovered=read,
-        discovery_unknown=doubt,
+        discovery=read,
     )
 
 

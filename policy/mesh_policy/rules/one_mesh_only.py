@@ -1,7 +1,7 @@
 """Each namespace is in one mesh, and Serverless stays in the one that it is in."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mesh_policy.documented.kinds import MESH_KINDS, SERVING
@@ -31,12 +31,25 @@ def _shared(world: World) -> Iterator[Finding]:
     for namespace in sorted(claimed):
         named = claimed[namespace]
         owners = [*named, *(mesh for mesh in wide if mesh not in named)]
-        if len(owners) > 1:
+        if len(owners) > 1 and _are_apart(owners, namespace):
             names = ", ".join(map(str, owners[1:]))
             ref = _place(owners[0], namespace)
             related = tuple(_place(mesh, namespace) for mesh in owners[1:4])
             found = f"{namespace}, which is in the mesh {names} as well"
             yield _violation(world, ref, found, "each namespace in one mesh", related)
+
+
+def _are_apart(owners: Sequence[Mesh], namespace: str) -> bool:
+    """Say whether control planes that claim a namespace are of different meshes.
+
+    Control planes of one root namespace share its certificate authority. Pods of other teams may
+    each choose a revision of Service Mesh 3 for themselves.
+    """
+    if all(mesh.namespace == namespace for mesh in owners):
+        return False
+    chosen = all(not mesh.variant.roll for mesh in owners)
+    apart = len({(mesh.variant.version, mesh.namespace) for mesh in owners}) > 1
+    return apart and (not chosen or namespace in KNATIVE_NAMESPACES)
 
 
 def _split(world: World) -> Iterator[Finding]:
@@ -45,7 +58,8 @@ def _split(world: World) -> Iterator[Finding]:
         for namespace in KNATIVE_NAMESPACES
     }
     serving, eventing = (places[namespace] for namespace in KNATIVE_NAMESPACES)
-    if len(serving) == 1 and len(eventing) == 1 and serving[0] is not eventing[0]:
+    alone = len(serving) == 1 and len(eventing) == 1
+    if alone and _are_apart([serving[0], eventing[0]], EVENTING_NAMESPACE):
         found = f"{EVENTING_NAMESPACE}, while {SERVING_NAMESPACE} is in the mesh {serving[0]}"
         ref = _place(eventing[0], EVENTING_NAMESPACE)
         related = (_place(serving[0], SERVING_NAMESPACE),)
