@@ -8,25 +8,10 @@ from mesh_policy.documented.names import DEFAULT_MESH_NAMESPACE
 from mesh_policy.documented.variants import SERVICE_MESH_2
 from mesh_policy.findings import Finding
 from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading.interception import ports
 from mesh_policy.reading.objects import Object, ref_of
-from mesh_policy.reading.values import UNKNOWN, at, changed, items, number, settable
+from mesh_policy.reading.values import UNKNOWN, at, changed, items, settable
 from mesh_policy.world import World, has_serverless
-
-
-def ports(value: Any) -> set[int]:
-    """Return the ports of a list, or of a text such as `8022,8444`."""
-    entries: Iterable[Any] = value.split(",") if isinstance(value, str) else items(value)
-    found = (number(e.strip() if isinstance(e, str) else e) for e in entries)
-    return {port for port in found if port is not None}
-
-
-def excludes(mesh: Mesh, port: int) -> bool | None:
-    """Say whether the control plane leaves a port outside of mTLS; None: not known."""
-    plane = mesh.control_plane
-    value = plane.get(*mesh.variant.excluded_ports) if plane else UNKNOWN
-    if port in ports(value):
-        return True
-    return None if value is UNKNOWN or UNKNOWN in items(value) else False
 
 
 def with_ports(
@@ -35,8 +20,12 @@ def with_ports(
     """Return the Serverless control plane with further excluded ports; None: it needs none."""
     value = at(body, *SERVICE_MESH_2.excluded_ports)
     absent = [port for port in needed if port not in ports(value)]
-    known = value is None or (isinstance(value, list | tuple) and UNKNOWN not in value)
-    if not absent or not known or not is_serverless_plane(body, world):
+    listed = value is None or (isinstance(value, list | tuple) and UNKNOWN not in value)
+    if not absent or not listed or not is_serverless_plane(body, world):
+        return None
+    mesh = world.serverless_mesh
+    # Whatever ports a profile excludes, a list in the spec replaces them.
+    if value is None and mesh is not None and mesh.applied(SERVICE_MESH_2.excluded_ports):
         return None
     return with_value(body, SERVICE_MESH_2.excluded_ports, [*items(value), *absent])
 

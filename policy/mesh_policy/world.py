@@ -9,6 +9,7 @@ from typing import Self
 from mesh_policy.documented.kinds import EVENTING, GATEWAY, NAMESPACE, SERVING, Kind
 from mesh_policy.documented.names import KNATIVE_GATEWAYS, KNATIVE_NAMESPACES, SERVING_NAMESPACE
 from mesh_policy.findings import Ref, Undetermined
+from mesh_policy.mesh.control_plane import patched
 from mesh_policy.mesh.injectors import Injectors
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.mesh.serverless import injectors, meshes, serverless_mesh
@@ -18,7 +19,6 @@ from mesh_policy.reading.objects import (
     Object,
     Objects,
     StackResource,
-    merged,
     parsed,
 )
 
@@ -78,7 +78,7 @@ class World(Objects):
             if item.ref in going:
                 continue
             below = after.get(item.ref)
-            body = merged(below.body, item.body) if below else item.body
+            body = patched(below.body, item.body) if below else item.body
             secret = item.secret or (below is not None and below.secret)
             after[item.ref] = Object(item.ref, body, True, secret)
         for item in made.values():

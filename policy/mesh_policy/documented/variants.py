@@ -33,7 +33,15 @@ class Variant:
     package: str
     least: Version
     serverless: Version
+    applied: Path
+    """Where a live control plane says what it applies: its spec over its profiles; empty: nowhere.
+    """
+    profiles: Path
+    known_profiles: frozenset[str]
+    """The profiles that ship with the operator; they set nothing that a rule looks for."""
     excluded_ports: Path
+    included_ports: Path
+    """Where the control plane names the only inbound ports that sidecars intercept."""
     drain: Path
     discovery_selectors: Path
     mtls: Path
@@ -62,16 +70,19 @@ class Variant:
         return f"Service Mesh {mesh} or later with Serverless {serverless} or later"
 
 
+_INBOUND: Final = ("spec", "proxy", "networking", "trafficControl", "inbound")
+_PROXY: Final = ("spec", "values", "global", "proxy")
 SERVICE_MESH_2: Final = Variant(
     version=2,
     control_plane=CONTROL_PLANE,
     package="servicemeshoperator",
     least=(2, 2),
     serverless=(1, 31),
-    excluded_ports=(
-        *("spec", "proxy", "networking"),
-        *("trafficControl", "inbound", "excludedPorts"),
-    ),
+    applied=("status", "appliedSpec"),
+    profiles=("spec", "profiles"),
+    known_profiles=frozenset({"default", "base", "small", "maistra", "servicemesh"}),
+    excluded_ports=(*_INBOUND, "excludedPorts"),
+    included_ports=(*_INBOUND, "includedPorts"),
     drain=("spec", "techPreview", "meshConfig", "defaultConfig", "terminationDrainDuration"),
     discovery_selectors=("spec", "meshConfig", "discoverySelectors"),
     mtls=("spec", "security", "dataPlane", "mtls"),
@@ -86,7 +97,16 @@ SERVICE_MESH_3: Final = Variant(
     package="servicemeshoperator3",
     least=(3, 0),
     serverless=(1, 37),
-    excluded_ports=("spec", "values", "global", "proxy", "excludeInboundPorts"),
+    applied=(),
+    profiles=("spec", "profile"),
+    known_profiles=frozenset(
+        {
+            *("default", "demo", "empty", "minimal", "openshift", "preview", "remote", "stable"),
+            *("ambient", "openshift-ambient"),
+        }
+    ),
+    excluded_ports=(*_PROXY, "excludeInboundPorts"),
+    included_ports=(*_PROXY, "includeInboundPorts"),
     drain=("spec", "values", "meshConfig", "defaultConfig", "terminationDrainDuration"),
     discovery_selectors=("spec", "values", "meshConfig", "discoverySelectors"),
     mtls=(),

@@ -9,8 +9,10 @@ from typing import Any, ClassVar, Final
 from mesh_policy.documented.kinds import DEPLOYMENT
 from mesh_policy.documented.names import GATEWAY_SELECTOR, GATEWAY_TEMPLATE
 from mesh_policy.documented.variants import Path, Variant
-from mesh_policy.findings import Ref
+from mesh_policy.findings import Ref, Undetermined
+from mesh_policy.mesh import control_plane
 from mesh_policy.mesh.discovery import Discovery
+from mesh_policy.reading.interception import Interception
 from mesh_policy.reading.label_selectors import Labels, labels
 from mesh_policy.reading.objects import Object, Objects
 from mesh_policy.reading.values import UNKNOWN, at, mapping, text, truth
@@ -69,6 +71,23 @@ class Mesh(ABC):
         if self.control_plane is not None:
             return self.control_plane.ref
         return Ref(self.variant.control_plane, self.namespace, self.name)
+
+    def applied(self, path: Path) -> Any:
+        """Return what the control plane applies at `path`; UNKNOWN also where it is not seen."""
+        plane = self.control_plane
+        return control_plane.applied(plane, self.variant, path) if plane else UNKNOWN
+
+    def unclear(self, plane: Object, path: Path) -> Undetermined:
+        """Return the finding that it is not known what the control plane applies at `path`."""
+        return control_plane.unclear(plane, self.variant, path)
+
+    @cached_property
+    def interception(self) -> Interception:
+        """Which inbound ports the mesh's sidecars intercept."""
+        variant = self.variant
+        return Interception(
+            self.applied(variant.included_ports), self.applied(variant.excluded_ports)
+        )
 
     @property
     @abstractmethod

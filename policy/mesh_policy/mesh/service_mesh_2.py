@@ -14,6 +14,7 @@ from mesh_policy.documented.names import (
     INGRESS_SERVICE,
 )
 from mesh_policy.documented.variants import SERVICE_MESH_2, Path, Variant
+from mesh_policy.mesh.control_plane import applied
 from mesh_policy.mesh.discovery import Discovery
 from mesh_policy.mesh.mesh import Mesh, Workload
 from mesh_policy.reading.label_selectors import Labels, labels, matches
@@ -22,6 +23,7 @@ from mesh_policy.reading.values import at, has_unknown, items, mapping, strings,
 
 _ALL_GATEWAYS: Final = ("spec", "gateways", "enabled")
 _INGRESS: Final = ("spec", "gateways", "ingress", "enabled")
+_INGRESS_NAMESPACE: Final = ("spec", "gateways", "ingress", "namespace")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,21 +40,18 @@ class ServiceMesh2(Mesh):
     @property
     def switches(self) -> Sequence[tuple[Path, Any]]:
         """The switches of all gateways and of the ingress gateway."""
-        plane = self.control_plane
-        paths = (_ALL_GATEWAYS, _INGRESS) if plane else ()
-        return [(path, plane.get(*path) if plane else None) for path in paths]
+        paths = (_ALL_GATEWAYS, _INGRESS) if self.control_plane else ()
+        return [(path, self.applied(path)) for path in paths]
 
     @cached_property
     def ingress(self) -> Workload:
         """The control plane's own ingress gateway, or another with the documented label."""
         if self.without_ingress and self.other_ingress is not None:
             return self.other_ingress
-        plane = self.control_plane
-        if plane is None:
+        if self.control_plane is None:
             return Workload(self.namespace, _ingress_labels(GATEWAY_SELECTOR))
-        ingress = plane.get("spec", "gateways", "ingress")
-        namespace = text(at(ingress, "namespace")) or self.namespace
-        return Workload(namespace, _ingress_labels(plane.get(*SERVICE_MESH_2.ingress_labels)))
+        namespace = text(self.applied(_INGRESS_NAMESPACE)) or self.namespace
+        return Workload(namespace, _ingress_labels(self.applied(SERVICE_MESH_2.ingress_labels)))
 
     @cached_property
     def workloads(self) -> Sequence[Workload]:
@@ -65,7 +64,7 @@ class ServiceMesh2(Mesh):
         return [*self._additional(), *self.deployed]
 
     def _additional(self) -> Iterator[Workload]:
-        gateways = self.control_plane.get("spec", "gateways") if self.control_plane else None
+        gateways = self.applied(("spec", "gateways"))
         off = truth(at(gateways, "enabled")) is False
         for group in () if off else ("additionalIngress", "additionalEgress"):
             for item in mapping(at(gateways, group)).values():
@@ -114,8 +113,9 @@ def _mesh(
     unread = not objects.unread.keys().isdisjoint({MEMBER_ROLL, MEMBER})
     # Without a roll and without a cluster, any Gateway that is here may be this mesh's.
     read = None if rolls or memberships or objects.complete else Discovery(objects)
-    if plane and text(plane.get("spec", "mode")) == "ClusterWide":
-        read = Discovery(objects, plane.get(*SERVICE_MESH_2.discovery_selectors))
+    if plane and text(applied(plane, SERVICE_MESH_2, ("spec", "mode"))) == "ClusterWide":
+        selectors = applied(plane, SERVICE_MESH_2, SERVICE_MESH_2.discovery_selectors)
+        read = Discovery(objects, selectors)
     return ServiceMesh2(
         namespace=namespace,
         name=plane.ref.name if plane else "",

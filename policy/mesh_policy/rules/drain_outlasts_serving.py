@@ -26,10 +26,10 @@ def check(world: World) -> Iterator[Finding]:
     yield from planeless(world, "a control plane, which sets how long proxies drain")
     for mesh, plane in serverless_plane(world):
         path = mesh.variant.drain
-        value = plane.get(*path)
+        value = mesh.applied(path)
         needed = f"a duration above {DRAIN_OF_SERVING:.0f}s, such as {DRAIN_DURATION}"
         if value is UNKNOWN:
-            yield plane.unknown(".".join(path))
+            yield mesh.unclear(plane, path)
         elif (lasts := seconds(text(value))) is None or lasts <= DRAIN_OF_SERVING:
             yield plane.breaks(".".join(path), show(value), needed)
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mesh_policy.control_plane import (
-    excludes,
     planeless,
     serverless_plane,
     with_ports,
@@ -23,14 +22,15 @@ def check(world: World) -> Iterator[Finding]:
     yield from unplaced(world)
     yield from planeless(world, "a control plane, which leaves ports outside of mTLS")
     for mesh, plane in serverless_plane(world):
-        path = ".".join(mesh.variant.excluded_ports)
-        found = show(plane.get(*mesh.variant.excluded_ports))
+        path = mesh.variant.excluded_ports
+        found = show(mesh.applied(path))
         for port, use in EXCLUDED_PORTS.items():
-            excluded = excludes(mesh, port)
-            if excluded is None:
-                yield plane.unknown(path)
-            elif not excluded:
-                yield plane.breaks(path, found, f"{port} ({use}) among the excluded ports")
+            taken = mesh.interception.takes(port)
+            if taken is None:
+                yield mesh.unclear(plane, path)
+            elif taken:
+                needed = f"{port} ({use}) among the excluded ports"
+                yield plane.breaks(".".join(path), found, needed)
 
 
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:

@@ -44,19 +44,19 @@ def check(world: World) -> Iterator[Finding]:
 
 
 def _control_plane(mesh: Mesh, plane: Object) -> Iterator[Finding]:
-    own = labels(plane.get(*_LABELS))
+    own = labels(mesh.applied(_LABELS))
     for path, value in mesh.switches:
         if value is UNKNOWN and own is not None:
-            yield plane.unknown(".".join(path))
+            yield mesh.unclear(plane, path)
         elif truth(value) is False and mesh.other_ingress is None:
             needed = f"true, or another gateway of the mesh with the label {written(_WANTED)}"
             yield plane.breaks(".".join(path), show(value), needed)
     if mesh.without_ingress:
         return
     if own is None:
-        yield plane.unknown(".".join(_LABELS))
+        yield mesh.unclear(plane, _LABELS)
     elif not own - _DEFAULTS:
-        yield plane.breaks(".".join(_LABELS), show(plane.get(*_LABELS)), written(_WANTED))
+        yield plane.breaks(".".join(_LABELS), show(mesh.applied(_LABELS)), written(_WANTED))
 
 
 def _gateway(gateway: Object, mesh: Mesh | None) -> Iterator[Finding]:
@@ -88,7 +88,7 @@ def _wanted(mesh: Mesh | None) -> Labels | None:
         return mesh.ingress.labels
     if mesh.without_ingress:
         return mesh.other_ingress.labels if mesh.other_ingress else _WANTED
-    own = labels(mesh.control_plane.get(*_LABELS))
+    own = labels(mesh.applied(_LABELS))
     return None if own is None else (own - _DEFAULTS) or _WANTED
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mesh_policy.control_plane import excludes, serverless_plane, with_ports
+from mesh_policy.control_plane import serverless_plane, with_ports
 from mesh_policy.documented.kinds import EVENTING, MESH_KINDS, SERVING
 from mesh_policy.documented.names import METRICS_BACKEND, METRICS_PORT
 from mesh_policy.documented.sections import METRICS_SECTION
@@ -25,13 +25,13 @@ def check(world: World) -> Iterator[Finding]:
         yield from unplaced(world)
         for mesh, plane in serverless_plane(world):
             path = mesh.variant.excluded_ports
-            excluded = excludes(mesh, METRICS_PORT)
-            if excluded is None:
-                yield plane.unknown(".".join(path))
-            elif not excluded:
+            taken = mesh.interception.takes(METRICS_PORT)
+            if taken is None:
+                yield mesh.unclear(plane, path)
+            elif taken:
                 needed = f"{METRICS_PORT} among them, for the metrics of {served[0].ref}"
                 related = tuple(item.ref for item in served)
-                yield plane.breaks(".".join(path), show(plane.get(*path)), needed, related)
+                yield plane.breaks(".".join(path), show(mesh.applied(path)), needed, related)
 
 
 def _served(world: World) -> list[Object]:

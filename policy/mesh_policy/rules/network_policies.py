@@ -23,9 +23,9 @@ def check(world: World) -> Iterator[Finding]:
         path = mesh.variant.network_policies
         if not path:
             return
-        managed = plane.get(*path)
+        managed = mesh.applied(path)
         if managed is UNKNOWN:
-            yield plane.unknown(".".join(path))
+            yield mesh.unclear(plane, path)
         elif managed is False:
             for resource in (*world.objects(SERVING), *world.objects(EVENTING)):
                 value = resource.get(*_PATH)
@@ -40,8 +40,7 @@ def check(world: World) -> Iterator[Finding]:
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
     """Add the annotation where it is missing."""
     off = any(
-        plane.get(*mesh.variant.network_policies) is False
-        for mesh, plane in serverless_plane(world)
+        mesh.applied(mesh.variant.network_policies) is False for mesh, _ in serverless_plane(world)
     )
     own = kind_of(body) in (SERVING, EVENTING) and at(body, *_PATH) is None
     return changed(body, _PATH, "true") if off and own and settable(body, _PATH) else None

@@ -6,16 +6,16 @@ from typing import Any, Final
 from mesh_policy.control_plane import (
     is_serverless_plane,
     planeless,
-    ports,
     serverless_plane,
     with_value,
 )
 from mesh_policy.documented.kinds import MESH_KINDS, PEER_AUTHENTICATION
 from mesh_policy.documented.names import SERVING_NAMESPACE
 from mesh_policy.documented.sections import MESH_SECTION
-from mesh_policy.documented.variants import SERVICE_MESH_2, Path
+from mesh_policy.documented.variants import SERVICE_MESH_2
 from mesh_policy.findings import Finding, Severity, Undetermined
 from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading.interception import Interception
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, mapping, number, show, text
 from mesh_policy.rule import Rule
@@ -35,7 +35,7 @@ def check(world: World) -> Iterator[Finding]:
     yield from planeless(world, "a control plane, which enforces it")
     for mesh, plane in serverless_plane(world):
         if mesh.variant.mtls:
-            yield from _control_plane(plane, mesh.variant.mtls)
+            yield from _control_plane(mesh, plane)
         else:
             yield from _mesh_wide(world, mesh, plane)
     own = world.serverless_mesh
@@ -46,10 +46,11 @@ def check(world: World) -> Iterator[Finding]:
             yield finding if sure else item.unknown("metadata.namespace")
 
 
-def _control_plane(plane: Object, path: Path) -> Iterator[Finding]:
-    value = plane.get(*path)
+def _control_plane(mesh: Mesh, plane: Object) -> Iterator[Finding]:
+    path = mesh.variant.mtls
+    value = mesh.applied(path)
     if value is UNKNOWN:
-        yield plane.unknown(".".join(path))
+        yield mesh.unclear(plane, path)
     elif value is not True:
         yield plane.breaks(".".join(path), show(value), "true")
 
@@ -76,15 +77,20 @@ def _authentication(item: Object, mesh: Mesh | None) -> Iterator[Finding]:
         yield item.breaks("spec.mtls.mode", text(mode), _NEEDED)
     if by_port is UNKNOWN and mode is not UNKNOWN:
         yield item.unknown("spec.portLevelMtls")
-    plane = mesh.control_plane if mesh else None
-    outside = ports(plane.get(*mesh.variant.excluded_ports)) if mesh and plane else set()
+    sidecars = mesh.interception if mesh else None
     for port, setting in mapping(by_port).items():
         path = f"spec.portLevelMtls.{port}.mode"
         own = at(setting, "mode")
         if own is UNKNOWN:
             yield item.unknown(path)
-        elif own in _WEAK and number(port) not in outside and not _is_webhook(item, port):
+        elif own in _WEAK and _is_taken(sidecars, port) and not _is_webhook(item, port):
             yield item.breaks(path, text(own), _NEEDED)
+
+
+def _is_taken(sidecars: Interception | None, port: Any) -> bool:
+    """Say whether sidecars may intercept a port: what they leave alone no mode is about."""
+    found = number(port)
+    return sidecars is None or found is None or sidecars.takes(found) is not False
 
 
 def _is_webhook(item: Object, port: Any) -> bool:
