@@ -8,11 +8,13 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from mesh_policy.documented.names import (
+    APPLICATION_PORT,
     DEFAULT_MESH_NAMESPACE,
     DRAIN_DURATION,
     DRAIN_OF_SERVING,
     EXCLUDED_PORTS,
     LOCAL_PORT,
+    REVISION_PORTS,
 )
 from mesh_policy.reading import kafka_servers
 from mesh_policy.reading.dns_names import is_host, is_label, is_reserved, is_service, is_subdomain
@@ -24,8 +26,8 @@ HOST_SIZE: Final = 253
 _KNATIVE_PORTS: Final = "requests to Knative Services"
 _EVENTS: Final = "events, requests to applications, and what the gateways take"
 TRAFFIC_PORTS: Final = {
-    **dict.fromkeys((8012, 8013, 8112), _KNATIVE_PORTS),
-    **dict.fromkeys((80, 443, 8080, 8443), _EVENTS),
+    **dict.fromkeys(REVISION_PORTS, _KNATIVE_PORTS),
+    **dict.fromkeys((80, 443, APPLICATION_PORT, 8443), _EVENTS),
     LOCAL_PORT: "what the local gateway takes",
     **dict.fromkeys((*range(15000, 15100), 15443), "the proxies themselves"),
 }

@@ -49,6 +49,16 @@ EXCLUDED_PORTS: Final[Mapping[int, str]] = {
 }
 """The ports that are called from outside the mesh, which can't use mTLS, each with its use."""
 
+REVISION_PORTS: Final = (8012, 8013, 8112)
+"""Where the activator and the pods of Knative Services take requests: HTTP, HTTP/2 and TLS."""
+APPLICATION_PORT: Final = 8080
+"""Where applications, the autoscaler and Eventing's receivers listen."""
+TRAFFIC_PORTS: Final[Mapping[int, str]] = {
+    **dict.fromkeys(REVISION_PORTS, "requests to Knative Services"),
+    APPLICATION_PORT: "events, and requests to applications",
+}
+"""Ports that sidecars have to intercept, each with what comes in there."""
+
 DRAIN_OF_SERVING: Final = 30.0
 """Seconds that a Knative Service takes to end gracefully; the proxy's drain must outlast them."""
 DRAIN_DURATION: Final = "35s"

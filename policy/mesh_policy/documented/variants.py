@@ -43,6 +43,8 @@ class Variant:
     included_ports: Path
     """Where the control plane names the only inbound ports that sidecars intercept."""
     drain: Path
+    root_namespace: Path
+    """Where the namespace of what holds for the whole mesh is another than the control plane's."""
     discovery_selectors: Path
     mtls: Path
     """Where the control plane switches strict mTLS on; empty: a PeerAuthentication does."""
@@ -84,6 +86,7 @@ SERVICE_MESH_2: Final = Variant(
     excluded_ports=(*_INBOUND, "excludedPorts"),
     included_ports=(*_INBOUND, "includedPorts"),
     drain=("spec", "techPreview", "meshConfig", "defaultConfig", "terminationDrainDuration"),
+    root_namespace=("spec", "techPreview", "meshConfig", "rootNamespace"),
     discovery_selectors=("spec", "meshConfig", "discoverySelectors"),
     mtls=("spec", "security", "dataPlane", "mtls"),
     network_policies=("spec", "security", "manageNetworkPolicy"),
@@ -108,6 +111,7 @@ SERVICE_MESH_3: Final = Variant(
     excluded_ports=(*_PROXY, "excludeInboundPorts"),
     included_ports=(*_PROXY, "includeInboundPorts"),
     drain=("spec", "values", "meshConfig", "defaultConfig", "terminationDrainDuration"),
+    root_namespace=("spec", "values", "meshConfig", "rootNamespace"),
     discovery_selectors=("spec", "values", "meshConfig", "discoverySelectors"),
     mtls=(),
     network_policies=(),

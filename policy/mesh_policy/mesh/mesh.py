@@ -81,13 +81,20 @@ class Mesh(ABC):
         """Return the finding that it is not known what the control plane applies at `path`."""
         return control_plane.unclear(plane, self.variant, path)
 
+    @property
+    def root(self) -> str:
+        """The namespace of what holds for the whole mesh."""
+        return text(self.applied(self.variant.root_namespace)) or self.namespace
+
     @cached_property
     def interception(self) -> Interception:
         """Which inbound ports the mesh's sidecars intercept."""
-        variant = self.variant
-        return Interception(
-            self.applied(variant.included_ports), self.applied(variant.excluded_ports)
-        )
+        path, plane = self.variant.included_ports, self.control_plane
+        included = self.applied(path)
+        if included is UNKNOWN and plane is not None and plane.get(*path) is None:
+            # Nobody is known to leave this to a profile; then sidecars take every port.
+            included = None
+        return Interception(included, self.applied(self.variant.excluded_ports))
 
     @property
     @abstractmethod

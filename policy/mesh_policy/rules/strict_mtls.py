@@ -1,6 +1,6 @@
 """Strict mTLS in the whole mesh."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from mesh_policy.control_plane import (
@@ -10,40 +10,69 @@ from mesh_policy.control_plane import (
     with_value,
 )
 from mesh_policy.documented.kinds import MESH_KINDS, PEER_AUTHENTICATION
-from mesh_policy.documented.names import SERVING_NAMESPACE
+from mesh_policy.documented.names import KNATIVE_NAMESPACES, SERVING_NAMESPACE, TRAFFIC_PORTS
 from mesh_policy.documented.sections import MESH_SECTION
 from mesh_policy.documented.variants import SERVICE_MESH_2
-from mesh_policy.findings import Finding, Severity, Undetermined
+from mesh_policy.findings import Finding, Severity
 from mesh_policy.mesh.mesh import Mesh
-from mesh_policy.reading.interception import Interception
+from mesh_policy.reading.ages import Ages
+from mesh_policy.reading.interception import EXCLUDED, INCLUDED
+from mesh_policy.reading.knative_workloads import KINDS, Workload, knative_workloads
+from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.values import UNKNOWN, at, mapping, number, show, text
+from mesh_policy.reading.peer_authentication import Authentication, Scope, counting
+from mesh_policy.reading.values import UNKNOWN, at, number, show
 from mesh_policy.rule import Rule
 from mesh_policy.world import World, unplaced
 
 _PATH: Final = SERVICE_MESH_2.mtls
 _WEAK: Final = ("PERMISSIVE", "DISABLE")
-_WEBHOOKS: Final = ("webhook", "net-istio-webhook", "domainmapping-webhook")
+_WEBHOOKS: Final = (
+    *("webhook", "net-istio-webhook", "domainmapping-webhook"),
+    *("eventing-webhook", "kafka-webhook-eventing"),
+)
 """The API server calls them, and it is no member of the mesh; net-istio opens their port."""
 _WEBHOOK_PORT: Final = 8443
+_OPERATORS: Final = "default"
+"""The PeerAuthentication that the operator of Service Mesh 2 makes out of the control plane."""
 _NEEDED: Final = "STRICT: only clients with a certificate of the mesh"
 
 
 def check(world: World) -> Iterator[Finding]:
-    """Check the control plane and each PeerAuthentication in the mesh's namespaces."""
+    """Check the control plane, each PeerAuthentication that counts, and the ports left alone."""
     yield from unplaced(world)
     yield from planeless(world, "a control plane, which enforces it")
+    own = world.serverless_mesh
+    found = list(_counting(world, own))
     for mesh, plane in serverless_plane(world):
         if mesh.variant.mtls:
             yield from _control_plane(mesh, plane)
-        else:
-            yield from _mesh_wide(world, mesh, plane)
-    own = world.serverless_mesh
-    for item in world.objects(PEER_AUTHENTICATION):
-        inside = own.reads(item.ref.namespace) if own else not world.meshes
-        for finding in _authentication(item, own) if inside is not False else ():
-            sure = inside or isinstance(finding, Undetermined)
-            yield finding if sure else item.unknown("metadata.namespace")
+        elif not any(each.scope is Scope.MESH for each in found):
+            needed = f"mode STRICT for the mesh {mesh} of {plane.ref}"
+            yield from world.missing(PEER_AUTHENTICATION, mesh.root, "default", needed)
+        yield from _left_alone(mesh, plane)
+    for each in found:
+        inside = own is None or each.scope is Scope.MESH or own.reads(each.item.ref.namespace)
+        for finding in _authentication(each, own):
+            yield finding if inside else each.item.unknown("metadata.namespace")
+    for mesh, plane in serverless_plane(world):
+        for workload in knative_workloads(world):
+            yield from _workload(workload, mesh, plane)
+
+
+def _counting(world: World, own: Mesh | None) -> Iterator[Authentication]:
+    """List what counts in Serverless's mesh; what another mesh has for itself does not."""
+    if own is None and world.meshes:
+        return
+    others = {mesh.root for mesh in world.meshes if mesh is not own}
+    root = own.root if own else ""
+    items = (
+        item
+        for item in world.objects(PEER_AUTHENTICATION)
+        if item.ref.namespace not in others - {root}
+        and (own is None or own.reads(item.ref.namespace) is not False)
+    )
+    yield from counting(items, root, Ages(world.running))
 
 
 def _control_plane(mesh: Mesh, plane: Object) -> Iterator[Finding]:
@@ -55,55 +84,90 @@ def _control_plane(mesh: Mesh, plane: Object) -> Iterator[Finding]:
         yield plane.breaks(".".join(path), show(value), "true")
 
 
-def _mesh_wide(world: World, mesh: Mesh, plane: Object) -> Iterator[Finding]:
-    found = [
-        item
-        for item in world.objects(PEER_AUTHENTICATION, mesh.namespace)
-        if not mapping(item.get("spec", "selector", "matchLabels"))
-    ]
-    if any(item.get("spec", "mtls", "mode") is UNKNOWN for item in found):
-        return
-    if not any(item.get("spec", "mtls", "mode") == "STRICT" for item in found):
-        needed = f"mode STRICT for the mesh {mesh} of {plane.ref}"
-        yield from world.missing(PEER_AUTHENTICATION, mesh.namespace, "default", needed)
-
-
-def _authentication(item: Object, mesh: Mesh | None) -> Iterator[Finding]:
-    mode = item.get("spec", "mtls", "mode")
-    by_port = item.get("spec", "portLevelMtls")
-    if mode is UNKNOWN:
-        yield item.unknown("spec.mtls.mode")
-    elif mode in _WEAK and not _is_autoscaler(item, mesh):
-        yield item.breaks("spec.mtls.mode", text(mode), _NEEDED)
-    if by_port is UNKNOWN and mode is not UNKNOWN:
-        yield item.unknown("spec.portLevelMtls")
-    sidecars = mesh.interception if mesh else None
-    for port, setting in mapping(by_port).items():
-        path = f"spec.portLevelMtls.{port}.mode"
-        own = at(setting, "mode")
-        if own is UNKNOWN:
+def _authentication(found: Authentication, mesh: Mesh | None) -> Iterator[Finding]:
+    item = found.item
+    for path, mode, port in found.modes():
+        # Istio takes it for PERMISSIVE where there is nothing to inherit.
+        unset = mode is None and found.scope is Scope.MESH
+        if mode is UNKNOWN:
             yield item.unknown(path)
-        elif own in _WEAK and _is_taken(sidecars, port) and not _is_webhook(item, port):
-            yield item.breaks(path, text(own), _NEEDED)
+        elif (mode in _WEAK or unset) and not _is_tolerated(found, mesh, mode, port):
+            if found.certain:
+                yield item.breaks(path, show(mode or "UNSET, which is PERMISSIVE"), _NEEDED)
+            else:
+                yield item.unsure(
+                    path, f"{mode}, unless another of the same pods, or namespace, is older"
+                )
+    if found.by_port is UNKNOWN and found.mode is not UNKNOWN:
+        yield item.unknown("spec.portLevelMtls")
 
 
-def _is_taken(sidecars: Interception | None, port: Any) -> bool:
-    """Say whether sidecars may intercept a port: what they leave alone no mode is about."""
-    found = number(port)
-    return sidecars is None or found is None or sidecars.takes(found) is not False
+def _is_tolerated(found: Authentication, mesh: Mesh | None, mode: Any, port: Any) -> bool:
+    item = found.item
+    selected = found.scope is Scope.WORKLOAD
+    app = item.get("spec", "selector", "matchLabels", "app") if selected else None
+    namespace, number_ = item.ref.namespace, number(port)
+    if mesh is not None and namespace == SERVING_NAMESPACE and app in mesh.variant.permissive:
+        return bool(mode == "PERMISSIVE")
+    if mesh is not None and found.scope is Scope.MESH and _is_operators(item, mesh):
+        return True
+    if number_ is None:
+        return False
+    webhook = namespace in KNATIVE_NAMESPACES and app in _WEBHOOKS and number_ == _WEBHOOK_PORT
+    return webhook or (mesh is not None and mesh.interception.takes(number_) is False)
 
 
-def _is_webhook(item: Object, port: Any) -> bool:
-    selected = item.get("spec", "selector", "matchLabels", "app")
-    inside = item.ref.namespace == SERVING_NAMESPACE
-    return inside and selected in _WEBHOOKS and number(port) == _WEBHOOK_PORT
+def _is_operators(item: Object, mesh: Mesh) -> bool:
+    """Say whether it is what the operator makes of a control plane that has been found weak."""
+    told = mesh.variant.mtls and mesh.control_plane is not None
+    return bool(told and item.ref.name == _OPERATORS and mesh.applied(_PATH) is not True)
 
 
-def _is_autoscaler(item: Object, mesh: Mesh | None) -> bool:
-    """Tell the exception that the documentation of Service Mesh 3 asks for."""
-    selected = item.get("spec", "selector", "matchLabels", "app")
-    inside = item.ref.namespace == SERVING_NAMESPACE
-    return mesh is not None and inside and selected in mesh.variant.permissive
+def _left_alone(mesh: Mesh, plane: Object) -> Iterator[Finding]:
+    """Check that sidecars intercept the ports of traffic."""
+    sidecars, variant = mesh.interception, mesh.variant
+    takes = {port: sidecars.takes(port) for port in TRAFFIC_PORTS}
+    by_name = sidecars.takes_all is False
+    path = variant.included_ports if by_name else variant.excluded_ports
+    if missed := [port for port, taken in takes.items() if taken is False]:
+        found = show(mesh.applied(path))
+        yield plane.breaks(".".join(path), found, _to_intercept(missed, included=by_name))
+    elif None in takes.values():
+        doubtful = variant.included_ports if sidecars.takes_all is None else path
+        # Of ports that a profile may set, excluded-ports says so.
+        if plane.get(*doubtful) is not None:
+            yield plane.unknown(".".join(doubtful))
+
+
+def _to_intercept(missed: Sequence[int], *, included: bool) -> str:
+    listed = first([str(port) for port in missed], limit=5)
+    place = "among the included ports" if included else "not among the excluded ports"
+    return f"{listed} {place}: plaintext gets in there"
+
+
+def _workload(workload: Workload, mesh: Mesh, plane: Object) -> Iterator[Finding]:
+    """Check what a workload has other than the control plane: annotations, or a port of its own."""
+    sidecar = mesh.interception.of(workload.annotations)
+    takes = {
+        port: sidecar.takes(port)
+        for port in workload.traffic
+        if workload.says_ports or port not in TRAFFIC_PORTS
+    }
+    missed = [port for port, taken in takes.items() if taken is False]
+    by_name = sidecar.takes_all is False
+    if workload.name in mesh.variant.permissive:
+        return
+    if missed and workload.says_ports:
+        key = INCLUDED if by_name else EXCLUDED
+        value = at(workload.annotations, key)
+        needed = _to_intercept(missed, included=by_name)
+        yield workload.item.breaks(f"{workload.path}.{key}", show(value), needed)
+    elif missed:
+        found = f"port {missed[0]}, which sidecars of {plane.ref} do not intercept"
+        needed = "a port that they intercept: plaintext gets in there"
+        yield workload.item.breaks(workload.listens, found, needed, (plane.ref,))
+    elif None in takes.values() and workload.annotations is UNKNOWN:
+        yield workload.item.unknown(workload.path)
 
 
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
@@ -122,11 +186,13 @@ RULE = Rule(
         "plaintext in."
     ),
     remedy=(
-        "Set spec.security.dataPlane.mtls to true in the control plane, and remove or tighten the "
-        "PeerAuthentication."
+        "Set spec.security.dataPlane.mtls to true in the control plane of Service Mesh 2, or make "
+        "a PeerAuthentication with mode STRICT in the mesh's root namespace with Service Mesh 3. "
+        "Remove or tighten weaker PeerAuthentications, and have sidecars intercept every port of "
+        "traffic."
     ),
     section=MESH_SECTION,
-    kinds=MESH_KINDS | {PEER_AUTHENTICATION},
+    kinds=MESH_KINDS | KINDS | {PEER_AUTHENTICATION},
     check=check,
     harmful=True,
     remediate=remediate,
