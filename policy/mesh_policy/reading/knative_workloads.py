@@ -14,6 +14,7 @@ from mesh_policy.documented.names import (
 from mesh_policy.reading.interception import EXCLUDED, INCLUDED
 from mesh_policy.reading.knative import named, workloads
 from mesh_policy.reading.objects import Object, Objects
+from mesh_policy.reading.proxy_config import ANNOTATION
 from mesh_policy.reading.values import UNKNOWN, at, items, mapping, number
 
 KINDS: Final[frozenset[Kind]] = frozenset({SERVING, EVENTING, KAFKA, KNATIVE_SERVICE, DEPLOYMENT})
@@ -87,8 +88,8 @@ def _component(item: Object, path: str, name: str, annotations: Any) -> Workload
     return Workload(item, path, name, annotations, traffic, (METRICS_PORT,) if traffic else ())
 
 
-def _said(annotations: Any) -> tuple[Any, Any]:
-    return at(annotations, INCLUDED), at(annotations, EXCLUDED)
+def _said(annotations: Any) -> tuple[Any, ...]:
+    return tuple(at(annotations, key) for key in (INCLUDED, EXCLUDED, ANNOTATION))
 
 
 def _listens(service: Object) -> int:

@@ -1,7 +1,8 @@
 """Proxies drain longer than a Knative Service takes to end."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from mesh_policy.control_plane import (
     is_serverless_plane,
@@ -15,23 +16,53 @@ from mesh_policy.documented.sections import MESH_SECTION
 from mesh_policy.documented.variants import SERVICE_MESH_2
 from mesh_policy.findings import Finding, Severity
 from mesh_policy.reading.durations import seconds
-from mesh_policy.reading.values import UNKNOWN, at, show, text
+from mesh_policy.reading.knative_workloads import KINDS, Workload, knative_workloads
+from mesh_policy.reading.proxy_config import ANNOTATION, DRAIN, Draining, annotated, draining
+from mesh_policy.reading.values import at, show, text
 from mesh_policy.rule import Rule
 from mesh_policy.world import World, unplaced
 
+_NEEDED: Final = f"a duration above {DRAIN_OF_SERVING:.0f}s, such as {DRAIN_DURATION}"
+_REFUSED: Final = ("istiod can't read it, and so refuses the whole configuration of the mesh",)
+_NO_POD: Final = ("Istio's injector can't read it, and so the pods are refused",)
+
 
 def check(world: World) -> Iterator[Finding]:
-    """Check the control plane's terminationDrainDuration."""
+    """Check the control plane's terminationDrainDuration, and what workloads say instead."""
     yield from unplaced(world)
     yield from planeless(world, "a control plane, which sets how long proxies drain")
     for mesh, plane in serverless_plane(world):
         path = mesh.variant.drain
         value = mesh.applied(path)
-        needed = f"a duration above {DRAIN_OF_SERVING:.0f}s, such as {DRAIN_DURATION}"
-        if value is UNKNOWN:
+        common = replace(draining(mesh.applied(path[:-1])), duration=value)
+        outlasts = common.outlasts(DRAIN_OF_SERVING)
+        if outlasts is None:
             yield mesh.unclear(plane, path)
-        elif (lasts := seconds(text(value))) is None or lasts <= DRAIN_OF_SERVING:
-            yield plane.breaks(".".join(path), show(value), needed)
+        elif not outlasts:
+            refused = value is not None and common.seconds is None
+            yield plane.breaks(
+                ".".join(path), show(value), _NEEDED, consequences=_REFUSED if refused else ()
+            )
+        for workload in knative_workloads(world):
+            if workload.traffic:
+                yield from _workload(workload, common)
+
+
+def _workload(workload: Workload, common: Draining) -> Iterator[Finding]:
+    """Check an annotation, which is laid over what the control plane says."""
+    written = at(workload.annotations, ANNOTATION)
+    own = annotated(workload.annotations, common)
+    path = f"{workload.path}.{ANNOTATION}"
+    if written is None or own == common:
+        return
+    if own is None:
+        yield workload.item.breaks(
+            path, show(written), "a ProxyConfig as YAML", (), consequences=_NO_POD
+        )
+    elif own.outlasts(DRAIN_OF_SERVING) is None:
+        yield workload.item.unknown(path)
+    elif not own.outlasts(DRAIN_OF_SERVING):
+        yield workload.item.breaks(path, f"{DRAIN}: {show(own.duration)}", _NEEDED)
 
 
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
@@ -51,9 +82,12 @@ RULE = Rule(
         "A Knative Service ends gracefully within 30 seconds. A proxy that ends before it drops "
         "the requests still on their way; Istio's own default is 5 seconds."
     ),
-    remedy="Set terminationDrainDuration in the control plane to 35s or more.",
+    remedy=(
+        "Set terminationDrainDuration in the control plane to 35s or more, and to no less in the "
+        "annotation proxy.istio.io/config of a workload."
+    ),
     section=MESH_SECTION,
-    kinds=MESH_KINDS,
+    kinds=MESH_KINDS | KINDS,
     check=check,
     remediate=remediate,
 )
