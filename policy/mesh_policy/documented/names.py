@@ -75,6 +75,19 @@ DEFAULT_REVISION: Final = "default"
 """The revision, or tag, that is meant where none is named."""
 GATEWAY_TEMPLATE: Final = "inject.istio.io/templates"
 """Annotation of a pod that the injector makes a gateway."""
+EXCLUDE_INBOUND: Final = "traffic.sidecar.istio.io/excludeInboundPorts"
+"""Annotation of a pod: the ports that its sidecar leaves alone."""
+DATAPLANE_MODE: Final = "istio.io/dataplane-mode"
+"""Label of a namespace or a pod: `ambient` has a node's proxy take its traffic."""
+AMBIENT: Final = "ambient"
+ISTIO_CNI_NAME: Final = "default"
+"""The only name that an IstioCNI may have; a cluster has one."""
+INGRESS_CLASSES: Final = (
+    "networking.knative.dev/ingress.class",
+    "networking.knative.dev/ingress-class",
+)
+"""Annotations of a Knative Service: the ingress that serves it."""
+ISTIO_INGRESS_CLASS: Final = "istio.ingress.networking.knative.dev"
 REWRITE_PROBES: Final = "sidecar.istio.io/rewriteAppHTTPProbers"
 """Lets probes, which come from outside the mesh, pass through the proxy."""
 PASSTHROUGH: Final = "serving.knative.openshift.io/enablePassthrough"
@@ -91,12 +104,24 @@ METRICS_BACKEND: Final = "metrics.backend-destination"
 
 SERVING_WORKLOADS: Final = ("activator", "autoscaler")
 """Serving's data plane."""
+JOB_SINK: Final = "job-sink"
 EVENTING_WORKLOADS: Final = (
     "pingsource-mt-adapter",
     "imc-dispatcher",
     "mt-broker-ingress",
     "mt-broker-filter",
+    JOB_SINK,
 )
+JOB_SINK_SINCE: Final = (1, 35)
+"""The version of Serverless that first has it; an older one passes over the entry."""
+API_SERVER_CALLS: Final[Mapping[str, tuple[str, ...]]] = {
+    "KnativeServing": ("webhook", "net-istio-webhook", "domainmapping-webhook"),
+    "KnativeEventing": ("eventing-webhook", "imc-controller"),
+    "KnativeKafka": ("kafka-webhook-eventing",),
+}
+"""The workloads of each kind of resource that the API server calls; it is in no mesh."""
+WEBHOOK_PORT: Final = 8443
+"""The port on which it calls them."""
 KAFKA_CONTROLLER: Final = "kafka-controller"
 KAFKA_WORKLOADS: Final[Mapping[str, tuple[str, ...]]] = {
     "broker": ("kafka-broker-receiver", "kafka-broker-dispatcher"),

@@ -8,8 +8,11 @@ _CHAPTER: Final = (
 )
 
 
+_MESH_3: Final = "https://docs.redhat.com/en/documentation/red_hat_openshift_service_mesh/3.2/html"
+
+
 class Section(NamedTuple):
-    """A section of Red Hat's documentation of OpenShift Serverless."""
+    """A section of Red Hat's documentation of OpenShift Serverless, or of Service Mesh 3."""
 
     title: str
     url: str
@@ -46,4 +49,14 @@ NETWORK_POLICIES_SECTION: Final = _section(
 FILTERING_SECTION: Final = _section(
     "Improving net-istio memory usage by using secret filtering for Service Mesh",
     "serverless-ossm-secret-filtering-net-istio_serverless-ossm-setup",
+)
+INJECTION_SECTION: Final = Section(
+    "Sidecar injection", f"{_MESH_3}/installing/ossm-sidecar-injection"
+)
+SEVERAL_MESHES_SECTION: Final = Section(
+    "Deploying multiple service meshes on a single cluster",
+    f"{_MESH_3}/installing/ossm-deploying-multiple-service-meshes-on-single-cluster",
+)
+CNI_SECTION: Final = Section(
+    "Updating the Istio CNI", f"{_MESH_3}/updating/ossm-updating-istio-cni"
 )

@@ -121,6 +121,17 @@ SERVICE_MESH_3: Final = Variant(
 )
 VARIANTS: Final = (SERVICE_MESH_2, SERVICE_MESH_3)
 
+ISTIO_LINES: Final[dict[Version, tuple[Version, ...]]] = {
+    (3, 0): ((1, 24),),
+    (3, 1): ((1, 26), (1, 24)),
+    (3, 2): ((1, 27), (1, 26), (1, 24)),
+    (3, 3): ((1, 28), (1, 27), (1, 26)),
+    (3, 4): ((1, 30), (1, 28), (1, 27)),
+}
+"""The Istio that each version of the operator of Service Mesh 3 installs, its default first."""
+END_OF_LIFE: Final[dict[Version, tuple[Version, ...]]] = {(3, 4): ((1, 26),)}
+"""The Istio that a version of the operator still knows and installs no longer."""
+
 
 def pairs(variants: Iterable[Variant] = VARIANTS) -> str:
     """Return the least versions that go together, of each variant, in words."""

@@ -1,77 +1,153 @@
-"""Knative Services carry the annotations that the mesh needs, in a namespace of the mesh."""
+"""Knative Services have sidecars of the mesh, and routes that pass TLS through to the gateway."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from mesh_policy.documented.kinds import KNATIVE_SERVICE, MESH_KINDS
-from mesh_policy.documented.names import PASSTHROUGH
+from mesh_policy.documented.names import (
+    INGRESS_CLASSES,
+    INJECT,
+    ISTIO_INGRESS_CLASS,
+    PASSTHROUGH,
+    REWRITE_PROBES,
+)
 from mesh_policy.documented.sections import VERIFICATION_SECTION
 from mesh_policy.findings import Finding, Severity
+from mesh_policy.mesh.injectors import template_source
+from mesh_policy.reading.injection import Injected, NotInjected, Pod, Reason, Unsure
 from mesh_policy.reading.knative import lacking
-from mesh_policy.reading.objects import Object, kind_of
-from mesh_policy.reading.values import UNKNOWN, at, changed, settable, show, truth
+from mesh_policy.reading.objects import Object, kind_of, ref_of
+from mesh_policy.reading.values import UNKNOWN, at, changed, settable, show, text, truth
 from mesh_policy.rule import Rule
+from mesh_policy.sidecars import asking, by_label, injection
 from mesh_policy.world import World, unplaced
 
 _VISIBILITY: Final = "networking.knative.dev/visibility"
 _TEMPLATE: Final = ("spec", "template", "metadata")
+_YES: Final = '"true"'
 
 
 def check(world: World) -> Iterator[Finding]:
-    """Check every Knative Service."""
+    """Check every Knative Service that Istio is to serve."""
     if world.objects(KNATIVE_SERVICE):
         yield from unplaced(world)
     for service in world.objects(KNATIVE_SERVICE):
-        yield from _annotations(service)
-        mesh = world.serverless_mesh
-        inside = mesh.has(service.ref.namespace) if mesh else True
-        if inside is None:
-            yield service.unsure("metadata.namespace", "the mesh's members are not all known")
-        elif mesh is not None and not inside:
-            yield service.breaks(
-                "metadata.namespace", service.ref.namespace, f"a member of the mesh {mesh}"
-            )
+        other = _other_ingress(service.body)
+        if other is UNKNOWN:
+            yield service.unknown(f"metadata.annotations.{INGRESS_CLASSES[0]}")
+        elif other:
+            continue
+        yield from _passthrough(service)
+        yield from _labelled(world, service) if by_label(world) else _annotated(world, service)
 
 
-def _annotations(service: Object) -> Iterator[Finding]:
-    for path, value in _absent(service.body):
-        if value is UNKNOWN:
-            yield service.unknown(".".join(path))
-        else:
-            yield service.breaks(".".join(path), show(value), '"true"')
+def _other_ingress(body: Mapping[str, Any]) -> Any:
+    """Return the ingress that a Knative Service has chosen for itself, if it is not Istio."""
+    for key in INGRESS_CLASSES:
+        chosen = at(body, "metadata", "annotations", key)
+        if chosen is not None and at(body, "metadata", "annotations") is not UNKNOWN:
+            return chosen if chosen is UNKNOWN or text(chosen) != ISTIO_INGRESS_CLASS else ""
+    return ""
 
 
-def _absent(body: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """List the paths of the annotations that a Knative Service lacks, with what is there."""
+def _passthrough(service: Object) -> Iterator[Finding]:
+    found = _without_passthrough(service.body)
+    path = f"metadata.annotations.{PASSTHROUGH}"
+    if found is UNKNOWN:
+        yield service.unknown(path)
+    elif found is not True:
+        yield service.breaks(path, show(found), _YES)
+
+
+def _without_passthrough(body: Mapping[str, Any]) -> Any:
+    """Return what says that the route is not passed through; True where all is well."""
     local = at(body, "metadata", "labels", _VISIBILITY) == "cluster-local"
-    passthrough = at(body, "metadata", "annotations", PASSTHROUGH)
-    if (passthrough is UNKNOWN or not truth(passthrough)) and not local:
-        yield ("metadata", "annotations", PASSTHROUGH), passthrough
-    for key, value in lacking(at(body, *_TEMPLATE)):
-        yield (*_TEMPLATE, "annotations", key), value
+    found = at(body, "metadata", "annotations", PASSTHROUGH)
+    return True if local or truth(found) else found
 
 
-def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:  # noqa: ARG001
-    """Add the annotations that are missing; what says otherwise stays as it is."""
-    if kind_of(body) != KNATIVE_SERVICE:
+def _annotated(world: World, service: Object) -> Iterator[Finding]:
+    """Check a service of Service Mesh 2: its sidecar, its probes, its namespace."""
+    for key, value in lacking(service.get(*_TEMPLATE)):
+        path = f"{'.'.join(_TEMPLATE)}.annotations.{key}"
+        if value is UNKNOWN:
+            yield service.unknown(path)
+        else:
+            yield service.breaks(path, show(value), _YES)
+    mesh = world.serverless_mesh
+    inside = mesh.has(service.ref.namespace) if mesh else True
+    if inside is None:
+        yield service.unsure("metadata.namespace", "the mesh's members are not all known")
+    elif mesh is not None and not inside:
+        yield service.breaks(
+            "metadata.namespace", service.ref.namespace, f"a member of the mesh {mesh}"
+        )
+
+
+def _labelled(world: World, service: Object) -> Iterator[Finding]:
+    """Check a service of Service Mesh 3: whether a webhook selects its pods, and whose."""
+    pod = template_source(service).pod
+    answer, mesh = injection(world, pod), world.serverless_mesh
+    wanted = ", ".join(f'{key}: "{value}"' for key, value in asking(world).items())
+    needed = f"the label {wanted}, here or on the namespace"
+    refused = at(pod.labels, INJECT) is None and at(pod.annotations, INJECT) == "false"
+    path = f"{'.'.join(_TEMPLATE)}.{'annotations' if refused else 'labels'}.{INJECT}"
+    if isinstance(answer, Unsure):
+        yield service.unsure(path, answer.why)
+    # A revision that nobody has is what `injection-revision` is about.
+    elif isinstance(answer, NotInjected) and answer.reason is not Reason.NOBODY:
+        own = at(pod.annotations if refused else pod.labels, INJECT)
+        yield service.breaks(path, f"{show(own)}: {answer.why}", needed)
+    elif isinstance(answer, Injected) and mesh is not None and answer.by != mesh.ref:
+        found = f"a sidecar of {answer.by}, for which {answer.asked} asks"
+        yield service.breaks("spec.template.metadata.labels", found, f"one of the mesh {mesh}")
+    probes = at(pod.annotations, REWRITE_PROBES)
+    if probes is not UNKNOWN and truth(probes) is False:
+        path = f"{'.'.join(_TEMPLATE)}.annotations.{REWRITE_PROBES}"
+        yield service.breaks(path, show(probes), f"{_YES}, or nothing")
+
+
+def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
+    """Add what is missing; what says otherwise stays as it is."""
+    if kind_of(body) != KNATIVE_SERVICE or _other_ingress(body) != "":
         return None
     remediated = dict(body)
-    for path, value in _absent(body):
-        if value is None and settable(remediated, path):
-            remediated = changed(remediated, path, "true")
+    for path, value in _missing(body, world):
+        if settable(remediated, path):
+            remediated = changed(remediated, path, value)
     return remediated if remediated != body else None
+
+
+def _missing(body: Mapping[str, Any], world: World) -> Iterator[tuple[tuple[str, ...], str]]:
+    """List the paths of the annotations and labels of which nothing is said, with their values."""
+    if _without_passthrough(body) is None:
+        yield ("metadata", "annotations", PASSTHROUGH), "true"
+    template = at(body, *_TEMPLATE)
+    if not by_label(world):
+        for key, value in lacking(template):
+            if value is None:
+                yield (*_TEMPLATE, "annotations", key), "true"
+        return
+    pod = Pod.of(ref_of(body).namespace, at(body, "spec", "template"))
+    answer = injection(world, pod)
+    unasked = isinstance(answer, NotInjected) and answer.reason is Reason.NOT_ASKED
+    if unasked and at(pod.labels, INJECT) is None:
+        for key, value in asking(world).items():
+            yield (*_TEMPLATE, "labels", key), value
 
 
 RULE = Rule(
     id="knative-service-annotations",
-    title="Knative Services carry the mesh's annotations, in a namespace of the mesh",
+    title="Knative Services have sidecars of the mesh, and routes that pass TLS through",
     severity=Severity.ERROR,
     why=(
         "Without a sidecar a Knative Service is shut out of the strict mesh, and without the "
         "pass-through route its clients do not see the certificate of the gateway."
     ),
     remedy=(
-        "Add the three annotations of the documentation, and the namespace to the member roll."
+        "With Service Mesh 2, add the three annotations of the documentation, and the namespace to "
+        "the member roll. With Service Mesh 3, add the annotation enablePassthrough, and the label "
+        'sidecar.istio.io/inject: "true" (or istio.io/rev) to the template or the namespace\'s.'
     ),
     section=VERIFICATION_SECTION,
     kinds=MESH_KINDS | {KNATIVE_SERVICE},

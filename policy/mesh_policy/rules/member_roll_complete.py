@@ -1,10 +1,15 @@
-"""Knative's namespaces are members of the mesh."""
+"""Knative's namespaces are members of the mesh, where that has a roll of them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mesh_policy.documented.kinds import MEMBER_ROLL, MESH_KINDS, NAMESPACE
-from mesh_policy.documented.names import DEFAULT_ROLL, KNATIVE_NAMESPACES
+from mesh_policy.documented.kinds import EVENTING, KAFKA, MEMBER_ROLL, MESH_KINDS, SERVING
+from mesh_policy.documented.names import (
+    DEFAULT_ROLL,
+    EVENTING_NAMESPACE,
+    KNATIVE_NAMESPACES,
+    SERVING_NAMESPACE,
+)
 from mesh_policy.documented.sections import MESH_SECTION
 from mesh_policy.findings import Finding, Severity
 from mesh_policy.mesh.mesh import Mesh
@@ -16,48 +21,50 @@ from mesh_policy.world import World, unplaced
 
 
 def check(world: World) -> Iterator[Finding]:
-    """Check the member roll of the Serverless mesh; where there is none, the namespaces' labels."""
+    """Check the member roll of the Serverless mesh.
+
+    Service Mesh 3 has none: what injects Knative's pods, and which namespaces are discovered, is
+    what other rules check.
+    """
     mesh = world.serverless_mesh
     if mesh is None:
         yield from unplaced(world)
     elif mesh.variant.roll:
         yield from _rolled(world, mesh)
-    else:
-        yield from _labelled(world, mesh)
+
+
+def needed(world: World) -> list[str]:
+    """Return which of Knative's namespaces must be members: those of what is installed.
+
+    Where nothing of it is here, both.
+    """
+    here = {
+        SERVING_NAMESPACE: bool(world.objects(SERVING)),
+        EVENTING_NAMESPACE: bool(world.objects(EVENTING) or world.objects(KAFKA)),
+    }
+    return [name for name in KNATIVE_NAMESPACES if here[name] or not any(here.values())]
 
 
 def _rolled(world: World, mesh: Mesh) -> Iterator[Finding]:
-    absent = [name for name in KNATIVE_NAMESPACES if mesh.has(name) is not True]
+    absent = [name for name in needed(world) if mesh.has(name) is not True]
     roll = next((item for item in mesh.rolls if item.ref.name == DEFAULT_ROLL), None)
     for item in mesh.rolls:
         if item is not roll:
             yield item.breaks("metadata.name", item.ref.name, f"{DEFAULT_ROLL}, the only one read")
     if not absent:
         return
-    needed = f"members {' and '.join(KNATIVE_NAMESPACES)}"
+    wanted = f"members {' and '.join(needed(world))}"
     if roll is None:
-        yield from world.missing(MEMBER_ROLL, mesh.namespace, DEFAULT_ROLL, needed)
+        yield from world.missing(MEMBER_ROLL, mesh.namespace, DEFAULT_ROLL, wanted)
         return
     members = roll.get("spec", "members")
     if has_unknown(members):
         yield roll.unknown("spec.members")
     elif all(mesh.has(name) is False for name in absent):
         found = first(strings(members), 10) if strings(members) else show(members)
-        yield roll.breaks("spec.members", f"{found}, without {' and '.join(absent)}", needed)
+        yield roll.breaks("spec.members", f"{found}, without {' and '.join(absent)}", wanted)
     else:
         yield roll.unknown("spec.memberSelectors")
-
-
-def _labelled(world: World, mesh: Mesh) -> Iterator[Finding]:
-    for name in KNATIVE_NAMESPACES:
-        needed = "the label istio-injection: enabled"
-        item = world.get(NAMESPACE, "", name)
-        if item is None:
-            yield from world.missing(NAMESPACE, "", name, needed)
-        elif has_unknown(item.get("metadata", "labels")):
-            yield item.unknown("metadata.labels")
-        elif name not in mesh.explicit:
-            yield item.breaks("metadata.labels", show(item.labels.get("istio-injection")), needed)
 
 
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
@@ -72,7 +79,7 @@ def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
         or not (members is None or isinstance(members, list | tuple))
     ):
         return None
-    absent = [name for name in KNATIVE_NAMESPACES if mesh.has(name) is False]
+    absent = [name for name in needed(world) if mesh.has(name) is False]
     if not absent:
         return None
     path = ("spec", "members")
@@ -81,7 +88,7 @@ def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
 
 RULE = Rule(
     id="member-roll-complete",
-    title="Knative's namespaces are members of the mesh",
+    title="Knative's namespaces are in the member roll of Service Mesh 2",
     severity=Severity.ERROR,
     why="Outside the mesh, Knative's own parts have no sidecars and strict mTLS shuts them out.",
     remedy="Add knative-serving and knative-eventing to the members of the member roll `default`.",
