@@ -41,6 +41,8 @@ MANAGER: Final = "operators-stand-in"
 _INGRESSES: Final = ("config.openshift.io", "v1", "ingresses")
 _PAUSE: Final = 0.5
 """Seconds between attempts while the API server does not answer or lacks a kind."""
+_GATHERING: Final = 0.1
+"""Seconds from the first of several changes until all of them are looked at."""
 _LOG: Final = logging.getLogger(__name__)
 _NO_ANSWER: Final = (client.ApiException, urllib3.exceptions.HTTPError)
 
@@ -67,7 +69,9 @@ class Controller:
             threading.Thread(target=self._watch, args=(source,), daemon=True).start()
         wait: float | None = None
         while True:
-            self._changed.wait(wait)
+            if self._changed.wait(wait):
+                # What an update writes comes in flocks, and so do the answers to it.
+                time.sleep(_GATHERING)
             self._changed.clear()
             try:
                 wait = self._look()
