@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from compileall import compile_dir
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from toolchain.environment import pulumi_environment
 from toolchain.operators.running import running_operators
 from toolchain.paths import BIN, ROOT
 
+PAUSE = 0.1
+"""Seconds between two questions about what can't be watched."""
 PROGRAM_FILES = ("Pulumi.yaml", "__main__.py", "components", "preflight")
 
 
@@ -97,14 +100,16 @@ class PulumiStack:
 
     def configure(self, values: Mapping[str, object] | None = None, **more: object) -> None:
         """Set config values of the project, by keys such as `mesh.namespace`; lists as such."""
+        given: list[str] = []
         for key, value in {**(values or {}), **more}.items():
             if isinstance(value, list):
                 self.remove(key)
-                for index, item in enumerate(value):
-                    self.succeed("config", "set", "--path", f"{key}[{index}]", str(item))
+                given += (f"{key}[{index}]={item}" for index, item in enumerate(value))
             else:
-                text = str(value).lower() if isinstance(value, bool) else str(value)
-                self.succeed("config", "set", "--path", key, text)
+                given.append(f"{key}={str(value).lower() if isinstance(value, bool) else value}")
+        # At once, since each start of `pulumi` takes its time.
+        pairs = (part for each in given for part in ("--plaintext", each))
+        self.succeed("config", "set-all", "--path", *pairs)
 
     def remove(self, key: str) -> None:
         """Remove a config value, or a section; that it is not there is no error."""
@@ -175,6 +180,7 @@ def played_cert_manager(objects: client.CustomObjectsApi, running: Any) -> dict[
         except client.ApiException as error:
             if error.status != 404:
                 raise
+            time.sleep(PAUSE)
             continue
         ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
         objects.patch_namespaced_custom_object(*place, ready)
@@ -202,6 +208,7 @@ def until(condition: Callable[[], bool], within: float) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, f"not so after {within} s"
+        time.sleep(PAUSE)
 
 
 def make_stack(
@@ -213,9 +220,10 @@ def make_stack(
     if program is None:
         for file in PROGRAM_FILES:
             if (ROOT / file).is_dir():
-                shutil.copytree(
-                    ROOT / file, project / file, ignore=shutil.ignore_patterns("__pycache__")
-                )
+                # With what Python makes of it, so that no stack's first run does that again.
+                compile_dir(ROOT / file, quiet=1)
+                unfinished = shutil.ignore_patterns("*.pyc.*")
+                shutil.copytree(ROOT / file, project / file, ignore=unfinished)
             elif (ROOT / file).exists():
                 shutil.copyfile(ROOT / file, project / file)
     else:
@@ -229,8 +237,7 @@ def make_stack(
         project, name, {**env, "PYTHONPATH": str(project), "HOME": os.environ["HOME"]}
     )
     stack.succeed("stack", "init", name)
-    stack.succeed("config", "set", "kubernetes:kubeconfig", str(kubeconfig))
-    if program is None:
-        # So that tests can destroy what they made; `test_ownership.py` has the default.
-        stack.configure(protect=False)
+    # So that tests can destroy what they made; `test_ownership.py` has the default.
+    unprotected = {"protect": False} if program is None else {}
+    stack.configure({"kubernetes:kubeconfig": kubeconfig, **unprotected})
     return stack

@@ -19,6 +19,7 @@ from harness import (
     playing_operators,
     roles,
 )
+from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 
 pytestmark = pytest.mark.e2e
@@ -68,15 +69,22 @@ def lines(*files: str) -> list[Line]:
     ]
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Cluster]:
-    policy = tmp_path / "audit.yaml"
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emptying]:
+    folder = tmp_path_factory.mktemp("audited")
+    policy = folder / "audit.yaml"
     rules = [{"level": "Metadata", "users": [USER]}, {"level": "None"}]
     policy.write_text(
         yaml.safe_dump({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules}), "utf-8"
     )
-    flags = (f"--audit-policy-file={policy}", f"--audit-log-path={tmp_path / 'audit.log'}")
-    with Cluster(tmp_path / "cluster", *flags) as cluster, playing_operators(cluster):
+    flags = (f"--audit-policy-file={policy}", f"--audit-log-path={folder / 'audit.log'}")
+    with Cluster(folder, *flags) as cluster:
+        yield Emptying(cluster)
+
+
+@pytest.fixture
+def own(audited: Emptying) -> Iterator[Cluster]:
+    with audited.afterwards() as cluster, playing_operators(cluster):
         yield cluster
 
 
@@ -145,7 +153,7 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
         }.items():
             stack.succeed("config", "set", "--path", path, value)
         live(stack, kubeconfig, api)
-        unused(tmp_path / "audit.log", lines(*files, "destroy"))
+        unused(own.folder / "audit.log", lines(*files, "destroy"))
 
         # The mesh is others': none of the rights to make one are left.
         rbac = client.RbacAuthorizationV1Api(api)
@@ -190,7 +198,7 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
         output, _ = running.communicate()
         assert running.returncode == 0, output
         live(mine, kubeconfig, api)
-        unused(tmp_path / "audit.log", lines("existing-mesh", "certificates"))
+        unused(own.folder / "audit.log", lines("existing-mesh", "certificates"))
 
 
 def unused(log: Path, wanted: Iterable[Line]) -> None:

@@ -9,6 +9,7 @@ from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 
 from harness import PulumiStack, make_stack, playing_operators
+from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -84,8 +85,8 @@ def about_of(found: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Cluster]:
-    with Cluster(tmp_path / "cluster") as running, playing_operators(running):
+def own(emptying: Emptying) -> Iterator[Cluster]:
+    with emptying.afterwards() as running, playing_operators(running):
         with running.client() as api:
             for name in ("istio-system", "theirs", "bank"):
                 body: Any = {"metadata": {"name": name}}

@@ -20,6 +20,7 @@ from kubernetes import client, dynamic
 from kubernetes.client import ApiException
 
 from harness import PulumiStack, Run, grant, make_stack, playing_operators, roles, until
+from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.operators.orders import CONFIG_MAP, NAMESPACE
 
@@ -243,8 +244,8 @@ class Trial:
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("faults")) as running, playing_operators(running):
+def own(emptying: Emptying) -> Iterator[Cluster]:
+    with emptying.afterwards() as running, playing_operators(running):
         with running.client() as api:
             core = client.CoreV1Api(api)
             # There already, so that no test waits until one is gone.

@@ -10,6 +10,7 @@ from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 
 from harness import PulumiStack, make_stack, playing_operators
+from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 from toolchain.paths import ROOT
@@ -21,11 +22,8 @@ NO_POLICIES = "serverless.openshift.io/disable-istio-net-policies-generation"
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with (
-        Cluster(tmp_path_factory.mktemp("options") / "cluster") as running,
-        playing_operators(running),
-    ):
+def own(emptying: Emptying) -> Iterator[Cluster]:
+    with emptying.afterwards() as running, playing_operators(running):
         yield running
 
 

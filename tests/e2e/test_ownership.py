@@ -18,6 +18,7 @@ from harness import (
     played_cert_manager,
     playing_operators,
 )
+from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 from toolchain.operators.status import MEMBER_OF
@@ -126,8 +127,8 @@ def _own(found: Body) -> Body:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Cluster]:
-    with Cluster(tmp_path / "cluster") as running, playing_operators(running):
+def own(emptying: Emptying) -> Iterator[Cluster]:
+    with emptying.afterwards() as running, playing_operators(running):
         yield running
 
 

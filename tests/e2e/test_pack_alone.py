@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import PulumiStack, make_stack
-from toolchain.cluster import Cluster
+from tests.emptying import Emptying
 from toolchain.paths import ROOT
 
 pytestmark = pytest.mark.e2e
@@ -33,8 +33,8 @@ PACK = ("--policy-pack", "package")
 
 
 @pytest.fixture
-def foreign(tmp_path: Path) -> Iterator[PulumiStack]:
-    with Cluster(tmp_path / "cluster") as cluster:
+def foreign(emptying: Emptying, tmp_path: Path) -> Iterator[PulumiStack]:
+    with emptying.afterwards() as cluster:
         stack = make_stack(tmp_path / "foreign", cluster.kubeconfig, program=FOREIGN)
         (stack.project / "deep").mkdir()
         shutil.copy(cluster.kubeconfig, stack.project / "kubeconfig")

@@ -21,6 +21,7 @@ from harness import PulumiStack, make_stack
 from mesh_policy.crossguard.pack import GATE, OBSERVED
 from mesh_policy.reading.objects import ref_of
 from serverless_mesh.cli.main import app
+from tests.emptying import Emptying
 from tests.policy.integration import BROKEN, broken, documented, merged
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
@@ -29,8 +30,8 @@ pytestmark = pytest.mark.e2e
 
 PROGRAM = """
 import json
+from importlib.metadata import version as installed
 import pulumi
-from pulumi_kubernetes import _utilities
 
 before = []
 for body in json.load(open("objects.json")):
@@ -40,7 +41,7 @@ for body in json.load(open("objects.json")):
             f"kubernetes:{version}:{body['kind']}",
             "-".join([body["kind"], body["metadata"]["namespace"], body["metadata"]["name"]]),
             body,
-            pulumi.ResourceOptions(depends_on=before, version=_utilities.get_version()),
+            pulumi.ResourceOptions(depends_on=before, version=installed("pulumi-kubernetes")),
         )
     ]
 """
@@ -92,9 +93,9 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def door(emptying: Emptying, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("doors")
-    with Cluster(folder / "cluster") as cluster, cluster.client() as api:
+    with emptying.afterwards() as cluster, cluster.client() as api:
         for body in (*documented(), *BROKEN.values()):
             make_namespace(api, body["metadata"]["namespace"])
         stack = make_stack(folder / "stack", cluster.kubeconfig, program=PROGRAM)

@@ -11,6 +11,7 @@ from kubernetes import client
 
 from harness import PulumiStack, StackFactory, make_stack, playing_operators
 from mesh_policy.crossguard.pack import GATE, OBSERVED, UNDETERMINED
+from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -36,11 +37,8 @@ GATEWAYS = ("networking.istio.io", "v1beta1")
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with (
-        Cluster(tmp_path_factory.mktemp("pack") / "cluster") as running,
-        playing_operators(running),
-    ):
+def own(emptying: Emptying) -> Iterator[Cluster]:
+    with emptying.afterwards() as running, playing_operators(running):
         with running.client() as api:
             namespace: Any = {"metadata": {"name": "shop"}}
             client.CoreV1Api(api).create_namespace(namespace)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kubernetes import client
 
 from harness import CERTIFICATES, PulumiStack, make_stack, played_cert_manager, playing_operators
+from tests.emptying import Emptying
 from tests.policy.cases import certificate, private_key, private_pem
 from toolchain.cluster import Cluster
 
@@ -34,11 +35,8 @@ def leaf(days: tuple[int, int] = (-1, 90)) -> str:
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with (
-        Cluster(tmp_path_factory.mktemp("brought") / "cluster") as running,
-        playing_operators(running),
-    ):
+def own(emptying: Emptying) -> Iterator[Cluster]:
+    with emptying.afterwards() as running, playing_operators(running):
         yield running
 
 

@@ -1,5 +1,8 @@
 """The real API server, one a session, and stacks of the real engine on it."""
 
-from tests.clusters import cluster, operators, pulumi_stack
+import pytest
 
-__all__ = ["cluster", "operators", "pulumi_stack"]
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share the fixtures, and so the API server, with every folder that asks for them."""
+    config.pluginmanager.import_plugin("tests.clusters")

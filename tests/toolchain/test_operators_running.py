@@ -14,6 +14,7 @@ import pytest
 import yaml
 from kubernetes import client, dynamic, watch
 
+from tests.emptying import Emptying
 from toolchain import processes
 from toolchain.cluster import APPS_DOMAIN, Cluster
 from toolchain.operators.controller import RESOURCES
@@ -136,8 +137,8 @@ def is_ready(item: Object) -> bool:
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("operators")) as running:
+def own(emptying: Emptying) -> Iterator[Cluster]:
+    with emptying.afterwards() as running:
         with running.client() as api:
             Objects(api).namespace("mesh")
         yield running

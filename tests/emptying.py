@@ -1,0 +1,165 @@
+"""A cluster that tests use one after the other, each as if nobody had used it before.
+
+To start an API server and to make its definitions served takes as long as the longer tests do, and
+the first update on it pays once more. To take away what a test leaves behind takes a second.
+"""
+
+import json
+import re
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from kubernetes import client
+
+from harness import until
+from toolchain.cluster import Cluster
+
+_GONE_WITHIN: Final = 120
+"""Seconds until the last namespace must have ended."""
+_DISCOVERY: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_METADATA: Final = "application/json;g=meta.k8s.io;v=v1;as=PartialObjectMetadataList"
+_RUNTIME: Final = frozenset({"events", "leases", "endpoints", "endpointslices", "apiservices"})
+"""What the control plane keeps of itself."""
+_CONTROL_PLANE: Final = re.compile(r"kube-|api-priority-and-fairness-|.*-controller$")
+"""The field managers that are parts of it."""
+
+
+class _Kind(NamedTuple):
+    path: str
+    resource: str
+    is_namespaced: bool
+
+    def of(self, metadata: dict[str, Any]) -> str:
+        """Return an object's path."""
+        place = f"namespaces/{metadata['namespace']}/" if self.is_namespaced else ""
+        return f"{self.path}/{place}{self.resource}/{metadata['name']}"
+
+
+_NAMESPACES: Final = _Kind("/api/v1", "namespaces", False)
+_DEFINITIONS: Final = _Kind("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions", False)
+
+
+@dataclass(frozen=True)
+class _Objects:
+    """The metadata of every object, by its path."""
+
+    api: client.ApiClient
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        return {kind.of(each): each for kind in self._kinds() for each in self._list(kind)}
+
+    def any(self, paths: Container[str], *kinds: _Kind) -> bool:
+        """Say whether one of the paths is that of an object of these kinds."""
+        return any(kind.of(each) in paths for kind in kinds for each in self._list(kind))
+
+    def delete(self, path: str) -> None:
+        try:
+            self._ask("DELETE", path, "application/json")
+        except client.ApiException as error:
+            if error.status != 404:
+                raise
+
+    def relabel(self, path: str, labels: dict[str, str | None]) -> None:
+        self._ask("PATCH", path, "application/json", {"metadata": {"labels": labels}})
+
+    def _kinds(self) -> Iterator[_Kind]:
+        for root in ("/api", "/apis"):
+            for group in self._ask("GET", root, _DISCOVERY)["items"]:
+                seen = set(_RUNTIME)
+                for version in group["versions"]:
+                    name = group["metadata"].get("name", "")
+                    path = "/".join(part for part in (root, name, version["version"]) if part)
+                    for each in version["resources"]:
+                        known = each["resource"] in seen
+                        seen.add(each["resource"])
+                        if not known and {"list", "delete"} <= set(each["verbs"]):
+                            is_namespaced = each["scope"] == "Namespaced"
+                            yield _Kind(path, each["resource"], is_namespaced)
+
+    def _list(self, kind: _Kind) -> list[dict[str, Any]]:
+        found = self._ask("GET", f"{kind.path}/{kind.resource}", _METADATA)
+        return [item["metadata"] for item in found["items"] or ()]
+
+    def _ask(self, method: str, path: str, accept: str, body: Any = None) -> Any:
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = "application/merge-patch+json"
+        address = f"{self.api.configuration.host}{path}"
+        answer = self.api.call_api(method, address, header_params=headers, body=body)
+        said = answer.read()
+        if answer.status >= 400:
+            raise client.ApiException(http_resp=answer)
+        return json.loads(said)
+
+
+def _by_the_control_plane(metadata: dict[str, Any]) -> bool:
+    """Say whether nobody else has written an object."""
+    managers = {entry["manager"] for entry in metadata.get("managedFields", ())}
+    return bool(managers) and all(
+        manager.startswith(("kube-", "api-priority-and-fairness-"))
+        or manager.endswith("-controller")
+        for manager in managers
+    )
+
+
+class Emptying:
+    """Remembers a cluster that nobody has used yet, and makes it so again."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        with cluster.client() as api:
+            self._first = _Objects(api).all()
+
+    @contextmanager
+    def afterwards(self) -> Iterator[Cluster]:
+        """Give the cluster away, and take away what is left in it."""
+        try:
+            yield self.cluster
+        finally:
+            self.empty()
+
+    def empty(self) -> None:
+        """Take away whatever was not there at first, and wait until it is gone."""
+        with self.cluster.client() as api:
+            objects = _Objects(api)
+            found = objects.all()
+            self._relabel(objects, found)
+            while left := self._left(found):
+                self._take_away(objects, left)
+                found = objects.all()
+            self._check(found)
+
+    def _left(self, found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {
+            path: each
+            for path, each in found.items()
+            if self._first.get(path, {}).get("uid") != each["uid"]
+            and not _by_the_control_plane(each)
+        }
+
+    def _take_away(self, objects: _Objects, left: dict[str, dict[str, Any]]) -> None:
+        for path, each in left.items():
+            # What is in a namespace goes with it.
+            if _NAMESPACES.of({"name": each.get("namespace")}) not in left:
+                objects.delete(path)
+        # These take their time.
+        until(lambda: not objects.any(left, _NAMESPACES, _DEFINITIONS), _GONE_WITHIN)
+
+    def _relabel(self, objects: _Objects, found: dict[str, dict[str, Any]]) -> None:
+        """Take the operators' labels off the namespaces that every cluster has."""
+        for path, first in self._first.items():
+            labels, wanted = found.get(path, first).get("labels"), first.get("labels")
+            if labels != wanted and path == _NAMESPACES.of(first):
+                objects.relabel(path, {**dict.fromkeys(labels or ()), **(wanted or {})})
+                found[path]["labels"] = wanted
+
+    def _check(self, found: dict[str, dict[str, Any]]) -> None:
+        """Refuse to go on with a cluster that lacks something, or has it otherwise."""
+        for path, first in self._first.items():
+            if _by_the_control_plane(first):
+                continue
+            same = ("uid", "generation", "labels", "annotations")
+            now = found.get(path, {})
+            assert [now.get(key) for key in same] == [first.get(key) for key in same], path
