@@ -30,7 +30,7 @@ _PAGES: Final = 4000
 """No cluster holds as many of one kind: a list that goes on is none."""
 _ANSWER_WITHIN: Final = 20.0
 """Seconds for one answer."""
-_WITHIN: Final = 60.0
+RETRY_SECONDS: Final = 60.0
 """Seconds within which errors that may pass are tried again, all kinds together."""
 _EXPIRED: Final = 410
 """The next page is asked for too late, and the list has to be begun again."""
@@ -103,7 +103,7 @@ def observe(
     Raises:
         ObserveError: the kubeconfig can't be used or the cluster does not answer.
     """
-    retries = retries or Retries(_WITHIN)
+    retries = retries or Retries(RETRY_SECONDS)
     try:
         api = Api.of(kubeconfig, context, _ANSWER_WITHIN)
         reader = _Reader(api, retries, retries.ask(lambda: _versions(api)))

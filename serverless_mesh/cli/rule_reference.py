@@ -69,7 +69,8 @@ not name; what it says nothing of keeps its own. The levels are {levels}.
 [`deploy/observer.yaml`](../deploy/observer.yaml) is the least that reading takes. Kinds are listed
 whole; secrets are read by their names, only those from which Knative's gateways and DomainMappings
 serve, and no list of secrets is ever asked for. An API server that is busy, or restarts, is asked
-again for a minute; after that, what it did not answer counts as not read.
+again for a minute, or as many seconds as `{observed}` has in `retrySeconds`; after that, what it
+did not answer counts as not read.
 
 ### Remediating
 

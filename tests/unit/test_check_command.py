@@ -330,7 +330,7 @@ def test_the_mesh_of_serverless_can_be_said(tmp_path: Path) -> None:
 def test_a_cluster_that_can_not_be_read_is_exit_code_2(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kubeconfig: str | None
 ) -> None:
-    monkeypatch.setattr("mesh_policy.observe._WITHIN", 0.0)
+    monkeypatch.setattr("mesh_policy.observe.RETRY_SECONDS", 0.0)
     file = tmp_path / "kubeconfig"
     if kubeconfig == "server":
         context = {"name": "c", "context": {"cluster": "c", "user": "u"}}

@@ -270,7 +270,7 @@ def server() -> Iterator[tuple[str, Callable[[random.Random], None]]]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask nobody again: what is spoiled once is spoiled the next time."""
-    monkeypatch.setattr("mesh_policy.observe._WITHIN", 0.0)
+    monkeypatch.setattr("mesh_policy.observe.RETRY_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "url"])

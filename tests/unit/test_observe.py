@@ -355,7 +355,7 @@ def gateway() -> Answer:
 def check(
     server: ApiServer, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Result]:
-    monkeypatch.setattr(observing, "_WITHIN", 0.0)
+    monkeypatch.setattr(observing, "RETRY_SECONDS", 0.0)
     file = tmp_path_factory.mktemp("user") / "kubeconfig"
 
     def run(*arguments: str, stdin: str | None = None) -> Result:

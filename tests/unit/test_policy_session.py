@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import pulumi
 import pytest
+import urllib3
 from pulumi_policy import EnforcementLevel, deserialize, policy, proxy
 from pulumi_policy.secret import Secret as Marked
 
+from mesh_policy.cluster.retries import Retries
 from mesh_policy.crossguard import project, state, wire
 from mesh_policy.crossguard.pack import GATE, OBSERVED, UNDETERMINED, WARNINGS, gate_level, policies
 from mesh_policy.crossguard.session import Observe, Resource, Session
@@ -250,9 +252,14 @@ class Cluster:
         self.found: list[Ref] = []
 
     def __call__(
-        self, kinds: Iterable[Kind], kubeconfig: str | None, context: str | None
+        self,
+        kinds: Iterable[Kind],
+        kubeconfig: str | None,
+        context: str | None,
+        retries: Retries,
     ) -> Observation:
         self.asked.append((frozenset(kinds), kubeconfig, context))
+        self.retries = retries
         if self.error:
             raise ObserveError(self.error)
         bodies = self.bodies.get(kubeconfig, ())
@@ -805,6 +812,23 @@ def test_what_was_not_read_is_a_violation_where_it_is_required_and_else_said_onc
         assert stopped == []
         wanted = [] if mode is Observe.OFF else [f"not read, and so not checked:\n{lines}"]
         assert [text for text in noted if "not read" in text] == wanted
+
+
+def test_the_config_says_how_long_a_cluster_is_asked_again() -> None:
+    cluster = Cluster()
+    observed, *_ = policies((CONFLICT,), session(cluster))
+    one = asked(None)
+    one.get_config = lambda: {"retrySeconds": 0}
+    said(observed, one)
+    asks: list[str] = []
+
+    def request() -> None:
+        asks.append("once")
+        raise urllib3.exceptions.HTTPError
+
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        cluster.retries.ask(request)
+    assert asks == ["once"]
 
 
 @pytest.mark.parametrize("mode", Observe)

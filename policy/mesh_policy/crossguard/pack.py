@@ -23,6 +23,7 @@ from mesh_policy.crossguard import wire
 from mesh_policy.crossguard.session import Observe, Resource, Session
 from mesh_policy.exemptions import ANNOTATION
 from mesh_policy.findings import Severity, Undetermined, Unread
+from mesh_policy.observe import RETRY_SECONDS
 from mesh_policy.printing import printed
 from mesh_policy.rule import Result, Rule, by_finding, listed
 
@@ -60,7 +61,9 @@ def gate_level(rule: Rule) -> EnforcementLevel:
 
 def _observed(session: Session) -> Policy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        session.mode = Observe(args.get_config().get("observe", Observe.REQUIRED))
+        config = args.get_config()
+        session.mode = Observe(config.get("observe", Observe.REQUIRED))
+        session.retry_seconds = config.get("retrySeconds", RETRY_SECONDS)
         problem = session.unreadable(_resource(args))
         if problem is not None and session.mode is Observe.REQUIRED:
             report(
@@ -80,7 +83,8 @@ def _observed(session: Session) -> Policy:
                     "type": "string",
                     "enum": [mode.value for mode in Observe],
                     "default": Observe.REQUIRED.value,
-                }
+                },
+                "retrySeconds": {"type": "number", "minimum": 0, "default": RETRY_SECONDS},
             }
         ),
         severity=Level.HIGH,

@@ -16,10 +16,11 @@ from threading import RLock
 from typing import Any, Final, NamedTuple
 
 from mesh_policy.cluster.kubeconfig import is_path
+from mesh_policy.cluster.retries import Retries
 from mesh_policy.crossguard import project, state, wire
 from mesh_policy.documented.kinds import NAMESPACE, Kind
 from mesh_policy.findings import Ref, Violation
-from mesh_policy.observe import Observation, ObserveError, followed, observe
+from mesh_policy.observe import RETRY_SECONDS, Observation, ObserveError, followed, observe
 from mesh_policy.reading.objects import Given, StackResource, ref_of
 from mesh_policy.reading.values import UNKNOWN, has_unknown, mapping, text
 from mesh_policy.rule import Result, Rule, by_finding, evaluate, listed, unread
@@ -121,6 +122,10 @@ class Cluster:
         return world
 
 
+Observer = Callable[[Iterable[Kind], str | None, str | None, Retries], Observation]
+"""Reads a cluster's objects of some kinds, as `observe` does."""
+
+
 class Session:
     """What is known in one run; the SDK's server may ask from several threads."""
 
@@ -128,10 +133,12 @@ class Session:
         self,
         rules: Iterable[Rule],
         previous: Callable[[], Sequence[state.Owned]] = tuple,
-        observer: Callable[[Iterable[Kind], str | None, str | None], Observation] = observe,
+        observer: Observer = observe,
     ) -> None:
         """Check by the rules; `previous` gives what the stack's state has, asked when needed."""
         self.mode = Observe.REQUIRED
+        self.retry_seconds = RETRY_SECONDS
+        """How long a cluster that is busy or does not answer is asked again."""
         self.said: set[str] = set()
         """What could not be read, as far as it was said where reading it is required."""
         self._rules = tuple(rules)
@@ -288,7 +295,8 @@ class Session:
             return Cluster(self._rules, nothing)
         kinds = {kind for rule in self._rules for kind in rule.kinds}
         try:
-            found = self._observer(kinds, _located(kubeconfig), text(context) or None)
+            retries = Retries(self.retry_seconds)
+            found = self._observer(kinds, _located(kubeconfig), text(context) or None, retries)
         except ObserveError as error:
             return Cluster(self._rules, nothing, problem=str(error))
         return Cluster(self._rules, found, read=True)
