@@ -40,6 +40,8 @@ ZTUNNEL: Final = Kind("sailoperator.io", "ZTunnel")
 GATEWAY: Final = Kind("networking.istio.io", "Gateway")
 VIRTUAL_SERVICE: Final = Kind("networking.istio.io", "VirtualService")
 SERVICE_ENTRY: Final = Kind("networking.istio.io", "ServiceEntry")
+DESTINATION_RULE: Final = Kind("networking.istio.io", "DestinationRule")
+ENVOY_FILTER: Final = Kind("networking.istio.io", "EnvoyFilter")
 PEER_AUTHENTICATION: Final = Kind("security.istio.io", "PeerAuthentication")
 
 SERVING: Final = Kind("operator.knative.dev", "KnativeServing")

@@ -130,3 +130,16 @@ KAFKA_WORKLOADS: Final[Mapping[str, tuple[str, ...]]] = {
     "sink": ("kafka-sink-receiver",),
 }
 """The workloads of each feature of KnativeKafka, besides its controller."""
+SERVICES: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
+    SERVING_NAMESPACE: {"activator-service": (80, 81), "autoscaler": (8080,)},
+    EVENTING_NAMESPACE: dict.fromkeys(
+        (
+            *("broker-ingress", "broker-filter", "imc-dispatcher", "job-sink"),
+            *("kafka-broker-ingress", "kafka-channel-ingress", "kafka-sink-ingress"),
+        ),
+        (80,),
+    ),
+}
+"""The Services of workloads with sidecars, by namespace, each with the ports of its traffic."""
+SERVICE_PORTS: Final = (80,)
+"""The ports of the Services of a Knative Service, and of the local gateway's, that are called."""

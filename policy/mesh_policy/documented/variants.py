@@ -43,11 +43,16 @@ class Variant:
     included_ports: Path
     """Where the control plane names the only inbound ports that sidecars intercept."""
     drain: Path
+    exported: Path
+    """Where the control plane says which namespaces see a DestinationRule that does not say so."""
     root_namespace: Path
     """Where the namespace of what holds for the whole mesh is another than the control plane's."""
     discovery_selectors: Path
     mtls: Path
     """Where the control plane switches strict mTLS on; empty: a PeerAuthentication does."""
+    auto_mtls: Path
+    """Where the control plane has clients use mTLS by themselves, which they do unless it is off.
+    """
     network_policies: Path
     """Where the control plane can be told to manage no network policies."""
     ingress_labels: Path
@@ -86,9 +91,11 @@ SERVICE_MESH_2: Final = Variant(
     excluded_ports=(*_INBOUND, "excludedPorts"),
     included_ports=(*_INBOUND, "includedPorts"),
     drain=("spec", "techPreview", "meshConfig", "defaultConfig", "terminationDrainDuration"),
+    exported=("spec", "techPreview", "meshConfig", "defaultDestinationRuleExportTo"),
     root_namespace=("spec", "techPreview", "meshConfig", "rootNamespace"),
     discovery_selectors=("spec", "meshConfig", "discoverySelectors"),
     mtls=("spec", "security", "dataPlane", "mtls"),
+    auto_mtls=("spec", "security", "dataPlane", "automtls"),
     network_policies=("spec", "security", "manageNetworkPolicy"),
     ingress_labels=("spec", "gateways", "ingress", "service", "metadata", "labels"),
     permissive=(),
@@ -111,9 +118,11 @@ SERVICE_MESH_3: Final = Variant(
     excluded_ports=(*_PROXY, "excludeInboundPorts"),
     included_ports=(*_PROXY, "includeInboundPorts"),
     drain=("spec", "values", "meshConfig", "defaultConfig", "terminationDrainDuration"),
+    exported=("spec", "values", "meshConfig", "defaultDestinationRuleExportTo"),
     root_namespace=("spec", "values", "meshConfig", "rootNamespace"),
     discovery_selectors=("spec", "values", "meshConfig", "discoverySelectors"),
     mtls=(),
+    auto_mtls=("spec", "values", "meshConfig", "enableAutoMtls"),
     network_policies=(),
     ingress_labels=(),
     permissive=("autoscaler",),

@@ -15,7 +15,7 @@ from mesh_policy.reading.interception import EXCLUDED, INCLUDED
 from mesh_policy.reading.knative import named, workloads
 from mesh_policy.reading.objects import Object, Objects
 from mesh_policy.reading.proxy_config import ANNOTATION
-from mesh_policy.reading.values import UNKNOWN, at, items, mapping, number
+from mesh_policy.reading.values import UNKNOWN, at, items, mapping, number, text
 
 KINDS: Final[frozenset[Kind]] = frozenset({SERVING, EVENTING, KAFKA, KNATIVE_SERVICE, DEPLOYMENT})
 _TRAFFIC: Final = {
@@ -99,3 +99,15 @@ def _listens(service: Object) -> int:
             if (found := number(at(port, "containerPort"))) is not None:
                 return found
     return APPLICATION_PORT
+
+
+def revision_names(service: Object) -> Iterator[str]:
+    """List the revisions that a Knative Service tells of, and how its first one is called."""
+    yield f"{service.ref.name}-00001"
+    places = [
+        service.get("spec", "template", "metadata", "name"),
+        service.get("status", "latestCreatedRevisionName"),
+        *(at(part, "revisionName") for part in items(service.get("spec", "traffic"))),
+        *(at(part, "revisionName") for part in items(service.get("status", "traffic"))),
+    ]
+    yield from {name: None for place in places if (name := text(place))}

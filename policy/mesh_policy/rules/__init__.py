@@ -11,6 +11,7 @@ _FILES: Final = (
     "member_roll_complete",
     "one_mesh_only",
     "strict_mtls",
+    "destination_rule_keeps_mtls",
     "drain_outlasts_serving",
     "excluded_ports",
     "gateway_selector",
