@@ -61,6 +61,10 @@ TRAFFIC_PORTS: Final[Mapping[int, str]] = {
 
 DRAIN_OF_SERVING: Final = 30.0
 """Seconds that a Knative Service takes to end gracefully; the proxy's drain must outlast them."""
+IDLE_TIMEOUT: Final = 300
+"""Seconds after which proxies end a silent request; Knative by itself allows requests as long."""
+ROUTE_TIMEOUT: Final = 600
+"""Seconds after which the Route of a Knative Service ends a request, unless told otherwise."""
 DRAIN_DURATION: Final = "35s"
 """The drain of proxies that the documentation sets."""
 

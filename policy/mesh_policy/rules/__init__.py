@@ -13,6 +13,7 @@ _FILES: Final = (
     "strict_mtls",
     "destination_rule_keeps_mtls",
     "drain_outlasts_serving",
+    "long_requests_consistent",
     "excluded_ports",
     "gateway_selector",
     "wildcard_certificate",
