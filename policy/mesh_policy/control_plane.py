@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mesh_policy.documented.kinds import CONTROL_PLANE, ISTIO
-from mesh_policy.documented.names import DEFAULT_MESH_NAMESPACE
+from mesh_policy.documented.kinds import CONTROL_PLANE
 from mesh_policy.documented.variants import SERVICE_MESH_2
-from mesh_policy.findings import Finding
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.interception import ports
 from mesh_policy.reading.objects import Object, ref_of
 from mesh_policy.reading.values import UNKNOWN, at, changed, items, settable
-from mesh_policy.world import World, has_serverless
+from mesh_policy.world import World
 
 
 def with_ports(
@@ -48,16 +46,3 @@ def serverless_plane(world: World) -> Iterator[tuple[Mesh, Object]]:
     mesh = world.serverless_mesh
     if mesh is not None and mesh.control_plane is not None:
         yield mesh, mesh.control_plane
-
-
-def planeless(world: World, needed: str) -> Iterator[Finding]:
-    """Say that Serverless has no control plane, which a rule is about to check, where that is so.
-
-    Where it is not known which of several is its, `unplaced` says so.
-    """
-    mesh = world.serverless_mesh
-    told_apart = mesh is not None or not world.meshes
-    if told_apart and not (mesh and mesh.control_plane) and has_serverless(world):
-        namespace = mesh.namespace if mesh else DEFAULT_MESH_NAMESPACE
-        if ISTIO not in world.unread:
-            yield from world.missing(CONTROL_PLANE, namespace, "", needed)

@@ -21,9 +21,10 @@ class Rule:
     objects are read that the function names out of what is there. `harmful` rules also gate each
     single object before it is written. Rules that are not `exemptible` hold for every object,
     whatever it is annotated with. Those `of_updates` check what an update does, so that they have
-    nothing to say of a cluster or of manifests as they are. `remediate` takes the body of one
-    object and the world, and returns the remediated body, or None where nothing is to be done or it
-    is not safe.
+    nothing to say of a cluster or of manifests as they are. Those `in_mesh` check what matters in a
+    mesh only: where Serverless is in none, `one-mesh-only` says so, once. `remediate` takes the
+    body of one object and the world, and returns the remediated body, or None where nothing is to
+    be done or it is not safe.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Rule:
     harmful: bool = False
     exemptible: bool = True
     of_updates: bool = False
+    in_mesh: bool = False
     remediate: Callable[[Mapping[str, Any], World], dict[str, Any] | None] | None = None
 
 
@@ -73,7 +75,8 @@ def evaluate(rules: Iterable[Rule], world: World) -> Iterator[Result]:
     """
     for rule in rules:
         found: set[Finding] = set()
-        for finding in (*unread(rule, world), *rule.check(world)):
+        checked = () if rule.in_mesh and world.is_meshless else rule.check(world)
+        for finding in (*unread(rule, world), *checked):
             if finding not in found:
                 found.add(finding)
                 yield _result(rule, finding, world)

@@ -1,18 +1,27 @@
 """The World: Kubernetes objects as they will be, and the meshes that they form."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Self
 
-from mesh_policy.documented.kinds import EVENTING, GATEWAY, NAMESPACE, SERVING, Kind
+from mesh_policy.documented.kinds import (
+    CONTROL_PLANE,
+    EVENTING,
+    GATEWAY,
+    ISTIO,
+    NAMESPACE,
+    SERVING,
+    Kind,
+)
 from mesh_policy.documented.names import KNATIVE_GATEWAYS, KNATIVE_NAMESPACES, SERVING_NAMESPACE
-from mesh_policy.findings import Ref, Undetermined
+from mesh_policy.findings import Ref
 from mesh_policy.mesh.control_plane import patched
 from mesh_policy.mesh.injectors import Injectors
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.mesh.serverless import injectors, meshes, serverless_mesh
+from mesh_policy.reading.knative import asks_for_mesh
 from mesh_policy.reading.objects import (
     Given,
     Malformed,
@@ -114,6 +123,35 @@ class World(Objects):
         """The mesh that Serverless is part of, where that can be told."""
         return serverless_mesh(self, self.meshes)
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether Serverless is here, no mesh is, and nothing asks for one."""
+        resources = [*self.objects(SERVING), *self.objects(EVENTING)]
+        return (
+            bool(resources)
+            and self.serverless_mesh is None
+            and not self.meshes
+            and not any(knative_gateway(self, name) for name in KNATIVE_GATEWAYS)
+            and not any(map(asks_for_mesh, resources))
+        )
+
+    @cached_property
+    def lacks_control_plane(self) -> bool:
+        """Whether Serverless is meant to be in a mesh, and none that it could be in is here.
+
+        Where no cluster was read, there may be one all the same.
+        """
+        mesh = self.serverless_mesh
+        told_apart = mesh is not None or not self.meshes
+        here = mesh is not None and mesh.control_plane is not None
+        return told_apart and not here and not self.is_plain and has_serverless(self)
+
+    @cached_property
+    def is_meshless(self) -> bool:
+        """Whether Serverless is in no mesh for certain."""
+        read = self.complete and self.unread.keys().isdisjoint({CONTROL_PLANE, ISTIO})
+        return self.is_plain or (read and self.lacks_control_plane)
+
 
 def has_serverless(world: World) -> bool:
     """Say whether anything of Serverless is here, or the caller named its mesh."""
@@ -124,20 +162,6 @@ def has_serverless(world: World) -> bool:
         or any(world.get(GATEWAY, SERVING_NAMESPACE, name) for name in KNATIVE_GATEWAYS)
         or (mesh is not None and not mesh.explicit.isdisjoint(KNATIVE_NAMESPACES))
     )
-
-
-def unplaced(world: World) -> Iterator[Undetermined]:
-    """Say that it is not known in which mesh Serverless is, where that is so."""
-    if world.serverless_mesh is None and len(world.meshes) > 1:
-        planes = [mesh.control_plane for mesh in world.meshes if mesh.control_plane]
-        names = ", ".join(map(str, world.meshes))
-        for plane in planes[:1]:
-            yield Undetermined(
-                plane.ref,
-                "",
-                f"there are several meshes ({names}) and nothing tells which one is Serverless's; "
-                "say its namespace",
-            )
 
 
 def knative_gateway(world: World, name: str) -> Object | None:

@@ -320,7 +320,7 @@ def test_the_mesh_of_serverless_can_be_said(tmp_path: Path) -> None:
     }
     other = {**plane, "metadata": {"name": "basic", "namespace": "other"}}
     file = write(tmp_path / "a.yaml", plane, other)
-    (third,) = found("-f", file, "--rule", "strict-mtls", "--mesh", "third")
+    (third,) = found("-f", file, "--rule", "one-mesh-only", "--mesh", "third")
     assert (third["outcome"], third["object"]["namespace"]) == ("undetermined", "third")
     said = found("-f", file, "--rule", "strict-mtls", "--mesh", "mesh")
     assert {each["object"]["namespace"] for each in said} == {"mesh"}

@@ -3,17 +3,47 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mesh_policy.documented.kinds import SERVING
+from mesh_policy.documented.kinds import EVENTING, SERVING
 from mesh_policy.documented.names import INJECT, REWRITE_PROBES
 from mesh_policy.reading.objects import Object, Objects
-from mesh_policy.reading.values import UNKNOWN, at, items, mapping, text, truth
+from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, text, truth
 
 ISTIO_ENABLED: Final = ("spec", "ingress", "istio", "enabled")
+_FEATURE: Final = "istio"
+"""Of Eventing's `features`: the switch of its integration."""
 
 
 def is_integrated(objects: Objects) -> bool:
     """Say whether a KnativeServing is here that has the Istio integration switched on."""
-    return any(truth(item.get(*ISTIO_ENABLED)) for item in objects.objects(SERVING))
+    return any(uses_istio(item) for item in objects.objects(SERVING))
+
+
+def istio_switch(resource: Object) -> tuple[str, Any]:
+    """Return where a KnativeServing or a KnativeEventing switches Istio on, and what it says."""
+    if resource.ref.kind == EVENTING:
+        path = f"spec.config.features.{_FEATURE}"
+        return path, config_value(resource, "features", _FEATURE)
+    return ".".join(ISTIO_ENABLED), resource.get(*ISTIO_ENABLED)
+
+
+def uses_istio(resource: Object) -> bool | None:
+    """Say whether the operator integrates a resource with Istio; None: not known."""
+    _, value = istio_switch(resource)
+    if value is UNKNOWN:
+        return None
+    if resource.ref.kind == EVENTING:
+        return text(value).lower() == "enabled"
+    return truth(value) is True
+
+
+def asks_for_mesh(resource: Object) -> bool:
+    """Say whether a resource is, or may be, meant for a mesh: by its switch or its sidecars."""
+    marked = any(
+        INJECT in mapping(at(entry, part))
+        for _, entry in workloads(resource)
+        for part in ("labels", "annotations")
+    )
+    return marked or has_unknown(resource.get("spec")) or uses_istio(resource) is not False
 
 
 def lacking(metadata: Any) -> Iterator[tuple[str, Any]]:

@@ -114,4 +114,5 @@ RULE = Rule(
     kinds=MESH_KINDS | {VIRTUAL_SERVICE, ROUTE, DOMAIN_MAPPING, GATEWAY, INGRESS_CONFIG},
     by_name={SECRET: serving_secrets},
     check=check,
+    in_mesh=True,
 )

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from mesh_policy.control_plane import (
     is_serverless_plane,
-    planeless,
     serverless_plane,
     with_value,
 )
@@ -20,7 +19,7 @@ from mesh_policy.reading.knative_workloads import KINDS, Workload, knative_workl
 from mesh_policy.reading.proxy_config import ANNOTATION, DRAIN, Draining, annotated, draining
 from mesh_policy.reading.values import at, show, text
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 _NEEDED: Final = f"a duration above {DRAIN_OF_SERVING:.0f}s, such as {DRAIN_DURATION}"
 _REFUSED: Final = ("istiod can't read it, and so refuses the whole configuration of the mesh",)
@@ -29,8 +28,6 @@ _NO_POD: Final = ("Istio's injector can't read it, and so the pods are refused",
 
 def check(world: World) -> Iterator[Finding]:
     """Check the control plane's terminationDrainDuration, and what workloads say instead."""
-    yield from unplaced(world)
-    yield from planeless(world, "a control plane, which sets how long proxies drain")
     for mesh, plane in serverless_plane(world):
         path = mesh.variant.drain
         value = mesh.applied(path)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from mesh_policy.control_plane import (
-    planeless,
     serverless_plane,
     with_ports,
 )
@@ -19,7 +18,7 @@ from mesh_policy.reading.knative_workloads import KINDS, Workload, knative_workl
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, show, text, truth
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 _REWRITES: Final = (1, 25)
 """The first version of Istio whose injector also turns preStop hooks into calls of the proxy."""
@@ -31,8 +30,6 @@ _METRICS: Final = "Prometheus, which is no member of the mesh, is refused"
 
 def check(world: World) -> Iterator[Finding]:
     """Check the control plane's excluded inbound ports, and workloads that say others."""
-    yield from unplaced(world)
-    yield from planeless(world, "a control plane, which leaves ports outside of mTLS")
     for mesh, plane in serverless_plane(world):
         yield from _control_plane(mesh, plane)
         for workload in knative_workloads(world):

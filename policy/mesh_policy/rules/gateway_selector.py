@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mesh_policy.control_plane import is_serverless_plane, planeless, with_value
+from mesh_policy.control_plane import is_serverless_plane, with_value
 from mesh_policy.documented.kinds import GATEWAY, MESH_KINDS
 from mesh_policy.documented.names import (
     DEFAULT_INGRESS_LABELS,
@@ -20,7 +20,7 @@ from mesh_policy.reading.label_selectors import Labels, labels, written
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, mapping, show, truth
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, knative_gateway, unplaced
+from mesh_policy.world import World, knative_gateway
 
 _LABELS: Final = SERVICE_MESH_2.ingress_labels
 _WANTED: Final = frozenset(GATEWAY_SELECTOR.items())
@@ -29,8 +29,6 @@ _DEFAULTS: Final = frozenset(DEFAULT_INGRESS_LABELS.items())
 
 def check(world: World) -> Iterator[Finding]:
     """Check the ingress gateway's label in the control plane and both Gateways' selectors."""
-    yield from unplaced(world)
-    yield from planeless(world, "a control plane, which makes the ingress gateway")
     mesh = world.serverless_mesh
     if mesh is not None and mesh.control_plane is not None and mesh.variant.ingress_labels:
         yield from _control_plane(mesh, mesh.control_plane)
@@ -38,7 +36,7 @@ def check(world: World) -> Iterator[Finding]:
         gateway = knative_gateway(world, name)
         if gateway is not None:
             yield from _gateway(gateway, mesh)
-        elif is_integrated(world):
+        elif is_integrated(world) and not world.lacks_control_plane:
             needed = "Knative's Gateway, for the traffic that Knative Services get"
             yield from world.missing(GATEWAY, SERVING_NAMESPACE, name, needed)
 
@@ -115,5 +113,6 @@ RULE = Rule(
     section=MESH_SECTION,
     kinds=MESH_KINDS | {GATEWAY},
     check=check,
+    in_mesh=True,
     remediate=remediate,
 )

@@ -10,7 +10,7 @@ from mesh_policy.reading.label_selectors import Labels, labels, written
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, items, mapping, show, text
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 _EXPOSING = ("NodePort", "LoadBalancer")
 _NEEDED = "type ClusterIP: Knative Services are called through OpenShift's Routes"
@@ -19,7 +19,6 @@ _NEEDED = "type ClusterIP: Knative Services are called through OpenShift's Route
 def check(world: World) -> Iterator[Finding]:
     """Check the Services that select the ingress gateway, and the control plane's own setting."""
     mesh = world.serverless_mesh
-    yield from unplaced(world)
     if mesh is not None and mesh.control_plane is not None and mesh.variant.ingress_labels:
         yield from _control_plane(mesh.control_plane)
     for service in world.objects(SERVICE):

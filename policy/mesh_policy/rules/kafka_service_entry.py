@@ -159,4 +159,5 @@ RULE = Rule(
     section=SERVERLESS_SECTION,
     kinds=MESH_KINDS | {KAFKA, SERVICE_ENTRY},
     check=check,
+    in_mesh=True,
 )

@@ -23,7 +23,7 @@ from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, number, show, text, truth
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 _EXTERNAL: Final = (
     f"gateway.{SERVING_NAMESPACE}.{INGRESS_GATEWAY}",
@@ -41,7 +41,6 @@ _LOCAL: Final = (
 
 def check(world: World) -> Iterator[Finding]:
     """Check the integration's switches, `config.istio` and the Services that it points at."""
-    yield from unplaced(world)
     for serving in world.objects(SERVING):
         enabled = serving.get(*ISTIO_ENABLED)
         if enabled is UNKNOWN:
@@ -155,4 +154,5 @@ RULE = Rule(
     section=SERVERLESS_SECTION,
     kinds=MESH_KINDS | {EVENTING, SERVICE},
     check=check,
+    in_mesh=True,
 )

@@ -20,7 +20,7 @@ from mesh_policy.reading.objects import Object, kind_of, ref_of
 from mesh_policy.reading.values import UNKNOWN, at, changed, settable, show, text, truth
 from mesh_policy.rule import Rule
 from mesh_policy.sidecars import asking, by_label, injection
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 _VISIBILITY: Final = "networking.knative.dev/visibility"
 _TEMPLATE: Final = ("spec", "template", "metadata")
@@ -29,8 +29,6 @@ _YES: Final = '"true"'
 
 def check(world: World) -> Iterator[Finding]:
     """Check every Knative Service that Istio is to serve."""
-    if world.objects(KNATIVE_SERVICE):
-        yield from unplaced(world)
     for service in world.objects(KNATIVE_SERVICE):
         other = _other_ingress(service.body)
         if other is UNKNOWN:
@@ -76,9 +74,9 @@ def _annotated(world: World, service: Object) -> Iterator[Finding]:
             yield service.breaks(path, show(value), _YES)
     mesh = world.serverless_mesh
     inside = mesh.has(service.ref.namespace) if mesh else True
-    if inside is None:
+    if inside is None and not world.lacks_control_plane:
         yield service.unsure("metadata.namespace", "the mesh's members are not all known")
-    elif mesh is not None and not inside:
+    elif mesh is not None and inside is False:
         yield service.breaks(
             "metadata.namespace", service.ref.namespace, f"a member of the mesh {mesh}"
         )
@@ -152,5 +150,6 @@ RULE = Rule(
     section=VERIFICATION_SECTION,
     kinds=MESH_KINDS | {KNATIVE_SERVICE},
     check=check,
+    in_mesh=True,
     remediate=remediate,
 )

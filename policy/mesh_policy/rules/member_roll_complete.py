@@ -17,7 +17,7 @@ from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import ref_of
 from mesh_policy.reading.values import at, changed, has_unknown, settable, show, strings
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 
 def check(world: World) -> Iterator[Finding]:
@@ -28,8 +28,8 @@ def check(world: World) -> Iterator[Finding]:
     """
     mesh = world.serverless_mesh
     if mesh is None:
-        yield from unplaced(world)
-    elif mesh.variant.roll:
+        return
+    if mesh.variant.roll:
         yield from _rolled(world, mesh)
 
 
@@ -55,7 +55,9 @@ def _rolled(world: World, mesh: Mesh) -> Iterator[Finding]:
         return
     wanted = f"members {' and '.join(needed(world))}"
     if roll is None:
-        yield from world.missing(MEMBER_ROLL, mesh.namespace, DEFAULT_ROLL, wanted)
+        # Of a mesh without a control plane `one-mesh-only` speaks.
+        if mesh.control_plane is not None or mesh.rolls or mesh.memberships:
+            yield from world.missing(MEMBER_ROLL, mesh.namespace, DEFAULT_ROLL, wanted)
         return
     members = roll.get("spec", "members")
     if has_unknown(members):

@@ -12,7 +12,7 @@ from mesh_policy.reading.knative import config_value
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, show, text
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 
 def check(world: World) -> Iterator[Finding]:
@@ -22,7 +22,6 @@ def check(world: World) -> Iterator[Finding]:
         if config_value(resource, "observability", METRICS_BACKEND) is UNKNOWN:
             yield resource.unknown(f"spec.config.observability.{METRICS_BACKEND}")
     if served := _served(world):
-        yield from unplaced(world)
         for mesh, plane in serverless_plane(world):
             path = mesh.variant.excluded_ports
             taken = mesh.interception.takes(METRICS_PORT)

@@ -11,14 +11,13 @@ from mesh_policy.findings import Finding, Severity
 from mesh_policy.reading.objects import kind_of
 from mesh_policy.reading.values import UNKNOWN, at, changed, settable, show, truth
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 _PATH: Final = ("metadata", "annotations", NO_NETWORK_POLICIES)
 
 
 def check(world: World) -> Iterator[Finding]:
     """Check both Knative resources where the control plane manages no network policies."""
-    yield from unplaced(world)
     for mesh, plane in serverless_plane(world):
         path = mesh.variant.network_policies
         if not path:

@@ -33,7 +33,7 @@ from mesh_policy.reading.label_selectors import Labels, Subsets, labels, written
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, items, mapping, number, text
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, has_serverless, unplaced
+from mesh_policy.world import World, has_serverless
 
 _NAMED: Final = 3
 """How many of the other claimants a finding names."""
@@ -108,7 +108,6 @@ def check(world: World) -> Iterator[Finding]:
         if mesh is not None and mesh.ingress.labels is None and mesh.control_plane is not None:
             yield mesh.control_plane.unknown("spec.gateways.ingress.service.metadata.labels")
     else:
-        yield from unplaced(world)
         for each in world.meshes or (None,):
             yield from _check(_read(world, each, serverless=False), _workloads(each))
 

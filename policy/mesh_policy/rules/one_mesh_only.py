@@ -1,23 +1,106 @@
-"""Each namespace is in one mesh, and Serverless stays in the one that it is in."""
+"""Serverless is in a mesh and stays in it, and each namespace is in one only."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
-from mesh_policy.documented.kinds import MESH_KINDS, SERVING
-from mesh_policy.documented.names import EVENTING_NAMESPACE, KNATIVE_NAMESPACES, SERVING_NAMESPACE
+from mesh_policy.documented.kinds import CONTROL_PLANE, EVENTING, GATEWAY, MESH_KINDS, SERVING
+from mesh_policy.documented.names import (
+    EVENTING_NAMESPACE,
+    KNATIVE_GATEWAYS,
+    KNATIVE_NAMESPACES,
+    SERVING_NAMESPACE,
+)
 from mesh_policy.documented.sections import ASSUMPTIONS
-from mesh_policy.findings import Finding, Ref, Severity, Violation
+from mesh_policy.findings import Finding, Ref, Severity, Undetermined, Violation
 from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading.knative import asks_for_mesh, istio_switch
+from mesh_policy.reading.values import show
 from mesh_policy.rule import Rule
-from mesh_policy.world import World
+from mesh_policy.world import World, has_serverless, knative_gateway
+
+_UNCHECKED: Final = "nothing else of the integration is checked"
+_NO_SIDECARS: Final = "no sidecar is injected, so that nothing enforces mTLS"
+_KOURIER: Final = "Knative Services are called through Kourier, past the gateway of a mesh"
+_NO_GATEWAY: Final = "nothing acts on Knative's Gateways, so that no Knative Service turns ready"
 
 
 def check(world: World) -> Iterator[Finding]:
-    """Check the members of all meshes, and the Serverless mesh against what runs."""
+    """Check that Serverless is in a mesh, all members, and the Serverless mesh as it runs."""
+    if world.is_plain:
+        yield _plain(world)
+    elif world.lacks_control_plane:
+        yield from _meshless(world)
+    else:
+        yield from _unplaced(world)
     yield from _shared(world)
     yield from _split(world)
     yield from _moved(world)
+
+
+def _plain(world: World) -> Violation:
+    first, *others = [*world.objects(SERVING), *world.objects(EVENTING)]
+    path, value = istio_switch(first)
+    needed = "Istio switched on, and a mesh around it, where Serverless is to be in one"
+    related = tuple(item.ref for item in others[:1])
+    return first.breaks(
+        path,
+        show(value),
+        needed,
+        related,
+        severity=Severity.WARNING,
+        consequences=_consequences(world, _KOURIER),
+    )
+
+
+def _meshless(world: World) -> Iterator[Finding]:
+    """Say that there is no control plane; as of an object that is missing, this gates nothing.
+
+    Whoever declares Serverless before its mesh may do so.
+    """
+    mesh = world.serverless_mesh
+    ref = Ref(CONTROL_PLANE, mesh.namespace if mesh else "", "")
+    needed = f"a control plane, as {_asking(world)} is meant to be in a mesh"
+    if world.is_meshless:
+        found = "no such object, and no Istio of Service Mesh 3 either"
+        follows = _consequences(world, _NO_GATEWAY)
+        yield Violation(ref, "", found, needed, consequences=follows)
+    elif not world.complete:
+        why = "neither it nor an Istio is among the objects given, and no cluster was read"
+        yield Undetermined(ref, "", f"{why}; needed: {needed}")
+
+
+def _consequences(world: World, of_serving: str) -> tuple[str, ...]:
+    serving = (of_serving,) if world.objects(SERVING) else ()
+    return (*serving, _NO_SIDECARS, _UNCHECKED)
+
+
+def _asking(world: World) -> Ref:
+    """Return what wants a mesh."""
+    resources = [*world.objects(SERVING), *world.objects(EVENTING)]
+    gateways = [found for name in KNATIVE_GATEWAYS if (found := knative_gateway(world, name))]
+    rolls = world.serverless_mesh.rolls if world.serverless_mesh else ()
+    asking = [item for item in resources if asks_for_mesh(item)]
+    found = next(iter([*asking, *gateways, *resources, *rolls]), None)
+    return found.ref if found else Ref(SERVING, SERVING_NAMESPACE, SERVING_NAMESPACE)
+
+
+def _unplaced(world: World) -> Iterator[Finding]:
+    """Say that Serverless is in none of several meshes, or that it is not known in which."""
+    if world.serverless_mesh is not None or len(world.meshes) < 2:
+        return
+    names = ", ".join(map(str, world.meshes))
+    planes = [mesh.control_plane for mesh in world.meshes if mesh.control_plane]
+    outside = {mesh.has(name) for mesh in world.meshes for name in KNATIVE_NAMESPACES} == {False}
+    if world.complete and outside and has_serverless(world):
+        needed = f"one of which {_asking(world)} is a part"
+        follows = _consequences(world, _NO_GATEWAY)
+        yield Violation(Ref(CONTROL_PLANE, "", ""), "", names, needed, consequences=follows)
+        return
+    for plane in planes[:1]:
+        why = f"there are several meshes ({names}) and nothing tells which one is Serverless's"
+        yield plane.unsure("", f"{why}; say its namespace")
 
 
 def _shared(world: World) -> Iterator[Finding]:
@@ -107,18 +190,19 @@ def _violation(
 
 RULE = Rule(
     id="one-mesh-only",
-    title="Serverless is in one mesh and is not moved to another",
+    title="Serverless is in one mesh, and is not moved to another",
     severity=Severity.ERROR,
     why=(
-        "Serverless works in one mesh only, and moving it to another is not supported. A namespace "
-        "that two meshes claim belongs to whichever comes first."
+        "Serverless that is meant for a mesh does not work without one. It works in one mesh only, "
+        "and moving it to another is not supported. A namespace that two meshes claim belongs to "
+        "whichever comes first."
     ),
     remedy=(
-        "Leave the namespace in one mesh. To change the mesh of Serverless, uninstall it, then "
-        "install it again in the other mesh."
+        "Make a control plane for Serverless, and leave each namespace in one mesh. To change the "
+        "mesh of Serverless, uninstall it, then install it again in the other mesh."
     ),
     section=ASSUMPTIONS,
-    kinds=MESH_KINDS,
+    kinds=MESH_KINDS | {EVENTING, GATEWAY},
     check=check,
     harmful=True,
 )

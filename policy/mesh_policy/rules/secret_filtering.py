@@ -108,4 +108,5 @@ RULE = Rule(
     kinds=MESH_KINDS | {GATEWAY, DOMAIN_MAPPING},
     by_name={SECRET: _names},
     check=check,
+    in_mesh=True,
 )

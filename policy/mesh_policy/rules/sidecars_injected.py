@@ -174,5 +174,6 @@ RULE = Rule(
     section=SERVERLESS_SECTION,
     kinds=MESH_KINDS | {OPERATOR_VERSION},
     check=check,
+    in_mesh=True,
     remediate=remediate,
 )

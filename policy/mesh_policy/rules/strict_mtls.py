@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from mesh_policy.control_plane import (
     is_serverless_plane,
-    planeless,
     serverless_plane,
     with_value,
 )
@@ -23,7 +22,7 @@ from mesh_policy.reading.objects import Object
 from mesh_policy.reading.peer_authentication import Authentication, Scope, counting
 from mesh_policy.reading.values import UNKNOWN, at, number, show
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 _PATH: Final = SERVICE_MESH_2.mtls
 _WEAK: Final = ("PERMISSIVE", "DISABLE")
@@ -40,8 +39,6 @@ _NEEDED: Final = "STRICT: only clients with a certificate of the mesh"
 
 def check(world: World) -> Iterator[Finding]:
     """Check the control plane, each PeerAuthentication that counts, and the ports left alone."""
-    yield from unplaced(world)
-    yield from planeless(world, "a control plane, which enforces it")
     own = world.serverless_mesh
     found = list(_counting(world, own))
     for mesh, plane in serverless_plane(world):

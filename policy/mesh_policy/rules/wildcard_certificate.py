@@ -18,7 +18,7 @@ from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, items, number, show, strings, text
 from mesh_policy.reading.x509 import covers, problems
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, knative_gateway, unplaced
+from mesh_policy.world import World, knative_gateway
 
 _MODES: Final = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
 
@@ -28,7 +28,6 @@ def check(world: World) -> Iterator[Finding]:
     gateway = knative_gateway(world, INGRESS_GATEWAY)
     if gateway is None:
         return
-    yield from unplaced(world)
     servers = gateway.get("spec", "servers")
     ports = [at(server, "port", "number") for server in items(servers)]
     if servers is UNKNOWN or UNKNOWN in ports:
@@ -139,5 +138,6 @@ RULE = Rule(
     kinds=MESH_KINDS | {GATEWAY, INGRESS_CONFIG, CERTIFICATE},
     by_name={SECRET: serving_secrets},
     check=check,
+    in_mesh=True,
     harmful=True,
 )
