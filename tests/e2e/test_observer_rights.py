@@ -39,12 +39,16 @@ KINDS: Final = {kind for rule in RULES for kind in rule.kinds | rule.check_only}
 CERTS: Final = Ref(SECRET, "istio-system", "wildcard-certs")
 NOTICED_WITHIN: Final = 60.0
 """Seconds; the API server notices a changed role within a few milliseconds."""
-NOT_LOCAL: Final = (("sailoperator.io", "Istio"), ("cert-manager.io", "Certificate"))
+NOT_LOCAL: Final = (
+    ("sailoperator.io", "Istio"),
+    ("cert-manager.io", "Certificate"),
+    ("gateway.networking.k8s.io", "GatewayClass"),
+)
 """Kinds that rules read and the local API server has no definition of."""
 
 
 def definition(group: str, kind: str) -> dict[str, Any]:
-    plural = f"{kind.lower()}s"
+    plural = f"{kind.lower()}es" if kind.endswith("s") else f"{kind.lower()}s"
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",

@@ -19,6 +19,9 @@ SECRET: Final = Kind("", "Secret")
 CONFIG_MAP: Final = Kind("", "ConfigMap")
 NAMESPACE: Final = Kind("", "Namespace")
 DEPLOYMENT: Final = Kind("apps", "Deployment")
+NETWORK_POLICY: Final = Kind("networking.k8s.io", "NetworkPolicy")
+GATEWAY_CLASS: Final = Kind("gateway.networking.k8s.io", "GatewayClass")
+"""Of the Gateway API."""
 ROUTE: Final = Kind("route.openshift.io", "Route")
 INGRESS_CONFIG: Final = Kind("config.openshift.io", "Ingress")
 CLUSTER_VERSION: Final = Kind("config.openshift.io", "ClusterVersion")
@@ -49,6 +52,9 @@ EVENTING: Final = Kind("operator.knative.dev", "KnativeEventing")
 KAFKA: Final = Kind("operator.serverless.openshift.io", "KnativeKafka")
 KNATIVE_SERVICE: Final = Kind("serving.knative.dev", "Service")
 DOMAIN_MAPPING: Final = Kind("serving.knative.dev", "DomainMapping")
+BROKER: Final = Kind("eventing.knative.dev", "Broker")
+KAFKA_SINK: Final = Kind("eventing.knative.dev", "KafkaSink")
+KAFKA_SOURCE: Final = Kind("sources.knative.dev", "KafkaSource")
 DOMAIN_CLAIM: Final = Kind("networking.internal.knative.dev", "ClusterDomainClaim")
 
 CLUSTER_SCOPED: Final = frozenset(
@@ -58,6 +64,7 @@ CLUSTER_SCOPED: Final = frozenset(
         CLUSTER_VERSION,
         DEFINITION,
         DOMAIN_CLAIM,
+        GATEWAY_CLASS,
         ISTIO,
         ISTIO_REVISION,
         ISTIO_REVISION_TAG,

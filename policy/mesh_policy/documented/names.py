@@ -26,6 +26,11 @@ SERVERLESS_PACKAGE: Final = "serverless-operator"
 SERVERLESS_GROUP: Final = "serverless-operators"
 """The OperatorGroup by which the Serverless operator watches all namespaces."""
 
+OPENSHIFT_OWNED: Final = "ingress.operator.openshift.io/owned"
+"""Annotation of the subscription that OpenShift's ingress operator keeps for the Gateway API."""
+OPENSHIFT_GATEWAYS: Final = "openshift.io/gateway-controller"
+"""How the controller of a GatewayClass is named for which OpenShift installs Service Mesh 3."""
+
 INGRESS_GATEWAY: Final = "knative-ingress-gateway"
 LOCAL_GATEWAY: Final = "knative-local-gateway"
 KNATIVE_GATEWAYS: Final = (INGRESS_GATEWAY, LOCAL_GATEWAY)

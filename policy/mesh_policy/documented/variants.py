@@ -33,6 +33,8 @@ class Variant:
     package: str
     least: Version
     serverless: Version
+    preview: tuple[Version, ...]
+    """The versions of Serverless with which it is a Technology Preview only."""
     applied: Path
     """Where a live control plane says what it applies: its spec over its profiles; empty: nowhere.
     """
@@ -73,8 +75,10 @@ class Variant:
     @property
     def pair(self) -> str:
         """The least versions that go together, in words."""
-        mesh, serverless = (".".join(map(str, each)) for each in (self.least, self.serverless))
-        return f"Service Mesh {mesh} or later with Serverless {serverless} or later"
+        mesh, serverless = written(self.least), written(self.serverless)
+        preview = ", ".join(f"{written(each)} as a Technology Preview" for each in self.preview)
+        also = f" ({preview})" if preview else ""
+        return f"Service Mesh {mesh} or later with Serverless {serverless} or later{also}"
 
 
 _INBOUND: Final = ("spec", "proxy", "networking", "trafficControl", "inbound")
@@ -85,6 +89,7 @@ SERVICE_MESH_2: Final = Variant(
     package="servicemeshoperator",
     least=(2, 2),
     serverless=(1, 31),
+    preview=(),
     applied=("status", "appliedSpec"),
     profiles=("spec", "profiles"),
     known_profiles=frozenset({"default", "base", "small", "maistra", "servicemesh"}),
@@ -107,6 +112,7 @@ SERVICE_MESH_3: Final = Variant(
     package="servicemeshoperator3",
     least=(3, 0),
     serverless=(1, 37),
+    preview=((1, 37),),
     applied=(),
     profiles=("spec", "profile"),
     known_profiles=frozenset(
@@ -145,6 +151,11 @@ END_OF_LIFE: Final[dict[Version, tuple[Version, ...]]] = {(3, 4): ((1, 26),)}
 def pairs(variants: Iterable[Variant] = VARIANTS) -> str:
     """Return the least versions that go together, of each variant, in words."""
     return ", or ".join(each.pair for each in variants)
+
+
+def written(version: Version) -> str:
+    """Write a version, as 1.37."""
+    return ".".join(map(str, version))
 
 
 def version_of(written: str) -> Version | None:

@@ -1,9 +1,9 @@
-"""Which versions of the operators are installed, by their ClusterServiceVersions."""
+"""Which operators are installed: their ClusterServiceVersions and subscriptions."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from mesh_policy.documented.kinds import OPERATOR_VERSION
+from mesh_policy.documented.kinds import OPERATOR_VERSION, SUBSCRIPTION
 from mesh_policy.documented.names import SERVERLESS_PACKAGE
 from mesh_policy.documented.variants import Version, version_of
 from mesh_policy.reading.objects import Object, Objects
@@ -21,6 +21,16 @@ def installed(objects: Objects, package: str) -> Iterator[Object]:
         named = item.ref.name.partition(".")[0] == package
         if named and not leaving and _COPIED not in item.labels:
             yield item
+
+
+def subscriptions(objects: Objects, package: str) -> list[Object]:
+    """Return the subscriptions to a package."""
+    return [item for item in objects.objects(SUBSCRIPTION) if item.get("spec", "name") == package]
+
+
+def is_there(objects: Objects, package: str) -> bool:
+    """Say whether an operator is installed, or subscribed to."""
+    return bool(subscriptions(objects, package)) or any(installed(objects, package))
 
 
 def written_version(item: Object) -> str:

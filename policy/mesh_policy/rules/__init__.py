@@ -27,6 +27,7 @@ _FILES: Final = (
     "metrics_reachable",
     "domain_mapped",
     "operators_ready",
+    "operator_group_single",
     "no_plaintext_keys",
     "nothing_taken_over",
     "nothing_torn_down",

@@ -5,7 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from mesh_policy.documented.kinds import CONTROL_PLANE, EVENTING, GATEWAY, MESH_KINDS, SERVING
+from mesh_policy.documented.kinds import (
+    CONTROL_PLANE,
+    DEFINITION,
+    EVENTING,
+    GATEWAY,
+    ISTIO,
+    MESH_KINDS,
+    SERVING,
+    Kind,
+)
 from mesh_policy.documented.names import (
     EVENTING_NAMESPACE,
     KNATIVE_GATEWAYS,
@@ -16,7 +25,7 @@ from mesh_policy.documented.sections import ASSUMPTIONS
 from mesh_policy.findings import Finding, Ref, Severity, Undetermined, Violation
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.knative import asks_for_mesh, istio_switch
-from mesh_policy.reading.values import show
+from mesh_policy.reading.values import show, text
 from mesh_policy.rule import Rule
 from mesh_policy.world import World, has_serverless, knative_gateway
 
@@ -64,11 +73,21 @@ def _meshless(world: World) -> Iterator[Finding]:
     needed = f"a control plane, as {_asking(world)} is meant to be in a mesh"
     if world.is_meshless:
         found = "no such object, and no Istio of Service Mesh 3 either"
+        if not _serves_control_planes(world):
+            found += "; no Service Mesh operator is installed that would run one"
         follows = _consequences(world, _NO_GATEWAY)
         yield Violation(ref, "", found, needed, consequences=follows)
     elif not world.complete:
         why = "neither it nor an Istio is among the objects given, and no cluster was read"
         yield Undetermined(ref, "", f"{why}; needed: {needed}")
+
+
+def _serves_control_planes(world: World) -> bool:
+    served = {
+        Kind(text(item.get("spec", "group")), text(item.get("spec", "names", "kind")))
+        for item in world.objects(DEFINITION)
+    }
+    return DEFINITION in world.unread or not served.isdisjoint({CONTROL_PLANE, ISTIO})
 
 
 def _consequences(world: World, of_serving: str) -> tuple[str, ...]:
@@ -202,7 +221,7 @@ RULE = Rule(
         "mesh of Serverless, uninstall it, then install it again in the other mesh."
     ),
     section=ASSUMPTIONS,
-    kinds=MESH_KINDS | {EVENTING, GATEWAY},
+    kinds=MESH_KINDS | {DEFINITION, EVENTING, GATEWAY},
     check=check,
     harmful=True,
 )
