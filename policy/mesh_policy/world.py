@@ -12,10 +12,16 @@ from mesh_policy.documented.kinds import (
     GATEWAY,
     ISTIO,
     NAMESPACE,
+    SERVICE,
     SERVING,
     Kind,
 )
-from mesh_policy.documented.names import KNATIVE_GATEWAYS, KNATIVE_NAMESPACES, SERVING_NAMESPACE
+from mesh_policy.documented.names import (
+    KNATIVE_GATEWAYS,
+    KNATIVE_NAMESPACES,
+    LOCAL_GATEWAY,
+    SERVING_NAMESPACE,
+)
 from mesh_policy.findings import Ref
 from mesh_policy.mesh.control_plane import patched
 from mesh_policy.mesh.injectors import Injectors
@@ -120,19 +126,20 @@ class World(Objects):
 
     @cached_property
     def serverless_mesh(self) -> Mesh | None:
-        """The mesh that Serverless is part of, where that can be told."""
-        return serverless_mesh(self, self.meshes)
+        """The mesh that Serverless is part of, where it is in one and that can be told."""
+        return None if self.is_plain else serverless_mesh(self, self.meshes)
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether Serverless is here, no mesh is, and nothing asks for one."""
+        """Whether Serverless is here, in no mesh, and nothing of it asks for one."""
         resources = [*self.objects(SERVING), *self.objects(EVENTING)]
+        if not resources or self.given_mesh is not None or any(map(asks_for_mesh, resources)):
+            return False
+        places = (mesh.has(name) for mesh in self.meshes for name in KNATIVE_NAMESPACES)
         return (
-            bool(resources)
-            and self.serverless_mesh is None
-            and not self.meshes
+            all(inside is False for inside in places)
             and not any(knative_gateway(self, name) for name in KNATIVE_GATEWAYS)
-            and not any(map(asks_for_mesh, resources))
+            and not any(item.ref.name == LOCAL_GATEWAY for item in self.objects(SERVICE))
         )
 
     @cached_property
@@ -144,7 +151,7 @@ class World(Objects):
         mesh = self.serverless_mesh
         told_apart = mesh is not None or not self.meshes
         here = mesh is not None and mesh.control_plane is not None
-        return told_apart and not here and not self.is_plain and has_serverless(self)
+        return told_apart and not here and has_serverless(self)
 
     @cached_property
     def is_meshless(self) -> bool:
@@ -154,9 +161,9 @@ class World(Objects):
 
 
 def has_serverless(world: World) -> bool:
-    """Say whether anything of Serverless is here, or the caller named its mesh."""
+    """Say whether anything of Serverless is here for a mesh, or the caller named its mesh."""
     mesh = world.serverless_mesh
-    return (
+    return not world.is_plain and (
         world.given_mesh is not None
         or bool(world.objects(SERVING) or world.objects(EVENTING))
         or any(world.get(GATEWAY, SERVING_NAMESPACE, name) for name in KNATIVE_GATEWAYS)

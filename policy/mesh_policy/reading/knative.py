@@ -37,8 +37,8 @@ def uses_istio(resource: Object) -> bool | None:
 
 
 def asks_for_mesh(resource: Object) -> bool:
-    """Say whether a resource is, or may be, meant for a mesh: by its switch or its sidecars."""
-    marked = any(
+    """Say whether a resource is, or may be, meant for a mesh: by its switch or what needs one."""
+    marked = bool(config(resource, "istio")) or any(
         INJECT in mapping(at(entry, part))
         for _, entry in workloads(resource)
         for part in ("labels", "annotations")
