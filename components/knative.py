@@ -6,7 +6,9 @@ from typing import Any, Final
 from mesh_policy.documented.names import (
     INJECT,
     METRICS_BACKEND,
+    METRICS_PROTOCOL,
     NO_NETWORK_POLICIES,
+    REQUEST_METRICS_PROTOCOL,
     REWRITE_PROBES,
 )
 from serverless_mesh.settings import Knative
@@ -32,6 +34,7 @@ def observability(section: Knative) -> dict[str, dict[str, str]]:
     """Return the configuration by which metrics stay on under mTLS.
 
     Documentation: "Enabling Knative Serving and Knative Eventing metrics when using Service Mesh
-    with mTLS".
+    with mTLS". Serverless 1.38 reads other keys than 1.37, and each ignores those of the other.
     """
-    return {"observability": {METRICS_BACKEND: "prometheus"}} if section.metrics else {}
+    keys = (METRICS_BACKEND, METRICS_PROTOCOL, REQUEST_METRICS_PROTOCOL)
+    return {"observability": dict.fromkeys(keys, "prometheus")} if section.metrics else {}

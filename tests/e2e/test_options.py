@@ -111,7 +111,11 @@ def test_metrics_and_network_policies(
 ) -> None:
     found = get("operator.knative.dev/v1beta1", kind, namespace, namespace)
     assert found["metadata"]["annotations"][NO_POLICIES] == "true"
-    assert found["spec"]["config"]["observability"] == {"metrics.backend-destination": "prometheus"}
+    assert found["spec"]["config"]["observability"] == {
+        "metrics.backend-destination": "prometheus",
+        "metrics-protocol": "prometheus",
+        "request-metrics-protocol": "prometheus",
+    }
     mesh = get("maistra.io/v2", "ServiceMeshControlPlane", "basic", "istio-system")["spec"]
     assert mesh["security"]["manageNetworkPolicy"] is False
     assert 8444 in mesh["proxy"]["networking"]["trafficControl"]["inbound"]["excludedPorts"]

@@ -217,7 +217,12 @@ def test_metrics_and_network_policies_reach_both_resources(make: Any) -> None:
     told = make(Knative(metrics=True), False)
     key = "serverless.openshift.io/disable-istio-net-policies-generation"
     assert told["metadata"]["annotations"] == {key: "true"}
-    assert told["spec"]["config"]["observability"] == {"metrics.backend-destination": "prometheus"}
+    # Serverless 1.38 reads the second and the third, earlier versions the first.
+    assert told["spec"]["config"]["observability"] == {
+        "metrics.backend-destination": "prometheus",
+        "metrics-protocol": "prometheus",
+        "request-metrics-protocol": "prometheus",
+    }
 
 
 def test_without_network_policies_the_control_plane_makes_none() -> None:

@@ -110,6 +110,11 @@ NET_ISTIO: Final = "net-istio-controller"
 MEMBER_OF: Final = "maistra.io/member-of"
 """Label that the Service Mesh operator gives a member's namespace: the namespace of its mesh."""
 METRICS_BACKEND: Final = "metrics.backend-destination"
+"""Switches metrics on until Serverless 1.37; later versions do not read it."""
+METRICS_PROTOCOL: Final = "metrics-protocol"
+"""Switches them on from Serverless 1.38; earlier versions do not read it."""
+REQUEST_METRICS_PROTOCOL: Final = "request-metrics-protocol"
+"""The same for the metrics of requests, which the proxies of Knative Services count."""
 
 SERVING_WORKLOADS: Final = ("activator", "autoscaler")
 """Serving's data plane."""

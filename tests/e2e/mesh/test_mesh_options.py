@@ -65,7 +65,8 @@ def optional(installation: Installation) -> Iterator[Installation]:
 
 
 def test_metrics_stay_on_in_both(optional: Installation) -> None:
-    wanted = {"metrics.backend-destination": "prometheus"}
+    keys = ("metrics.backend-destination", "metrics-protocol", "request-metrics-protocol")
+    wanted = dict.fromkeys(keys, "prometheus")
     optional.until(
         lambda: look(optional).observability == [wanted, wanted], "the operator's config maps"
     )
