@@ -1,64 +1,242 @@
-"""Without the mesh's network policies, Serverless makes none either."""
+"""Network policies let the mesh in: those of Serverless count on the mesh's own."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from mesh_policy.control_plane import serverless_plane
-from mesh_policy.documented.kinds import EVENTING, MESH_KINDS, SERVING
-from mesh_policy.documented.names import NO_NETWORK_POLICIES
+from mesh_policy.documented.kinds import (
+    EVENTING,
+    KNATIVE_SERVICE,
+    MESH_KINDS,
+    NAMESPACE,
+    NETWORK_POLICY,
+    SERVING,
+)
+from mesh_policy.documented.names import (
+    EVENTING_NAMESPACE,
+    NO_NETWORK_POLICIES,
+    PLATFORM_INGRESS_NAMESPACE,
+    SERVING_NAMESPACE,
+)
 from mesh_policy.documented.sections import NETWORK_POLICIES_SECTION
-from mesh_policy.findings import Finding, Severity
-from mesh_policy.reading.objects import kind_of
-from mesh_policy.reading.values import UNKNOWN, at, changed, settable, show, truth
+from mesh_policy.findings import Finding, Severity, Violation
+from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading.knative import istio_switch, uses_istio
+from mesh_policy.reading.label_selectors import first
+from mesh_policy.reading.network_policies import Direction, Pods, admits, allows, selecting
+from mesh_policy.reading.objects import Object, ref_of
+from mesh_policy.reading.values import UNKNOWN, at, changed, has_unknown, settable, show, text
 from mesh_policy.rule import Rule
 from mesh_policy.world import World
 
 _PATH: Final = ("metadata", "annotations", NO_NETWORK_POLICIES)
+_PLACE: Final = ".".join(_PATH)
+_TRUE: Final = ("1", "t", "T", "TRUE", "true", "True")
+"""What the operator takes for true in its annotation."""
+_WEBHOOK_PORT: Final = 8443
+_ACTIVATOR_PORT: Final = 8012
+_AUTOSCALER_PORT: Final = 8080
+_DISPATCHER_PORT: Final = 8080
+_PROXY_PORT: Final = 8012
+"""Of the proxy of a Knative Service."""
+_GATEWAY_PORT: Final = 8443
+_DISCOVERY_PORT: Final = 15012
+_ROUTERS: Final = Pods(
+    "OpenShift's routers",
+    PLATFORM_INGRESS_NAMESPACE,
+    {"ingresscontroller.operator.openshift.io/deployment-ingresscontroller": "default"},
+    {
+        "network.openshift.io/policy-group": "ingress",
+        "policy-group.network.openshift.io/ingress": "",
+    },
+)
+_HOSTS: Final = Pods(
+    "the API server",
+    "openshift-host-network",
+    {},
+    {"policy-group.network.openshift.io/host-network": ""},
+)
+"""Where the API server is, and routers may be, as OpenShift's policies know them."""
+
+
+_Through = Callable[[Iterable[Object], Pods, Pods, int, Direction], bool | None]
+
+
+class _Flow(NamedTuple):
+    """Traffic that must be let through: into pods, or out of them."""
+
+    pods: Pods
+    others: tuple[Pods, ...]
+    """Any of these will do."""
+    port: int
+    direction: Direction = Direction.INGRESS
+
+    def __str__(self) -> str:
+        other = self.others[0].what
+        if self.direction is Direction.EGRESS:
+            return f"{self.pods.what} from {other}"
+        return f"{other} from {self.pods.what}"
 
 
 def check(world: World) -> Iterator[Finding]:
-    """Check both Knative resources where the control plane manages no network policies."""
+    """Check what Serverless generates, and the policies that others made, where the mesh has none.
+
+    What Service Mesh 2 makes by itself lets in whatever is in the mesh.
+    """
     for mesh, plane in serverless_plane(world):
         path = mesh.variant.network_policies
-        if not path:
-            return
-        managed = mesh.applied(path)
+        managed = mesh.applied(path) if path else False
         if managed is UNKNOWN:
             yield mesh.unclear(plane, path)
-        elif managed is False:
-            for resource in (*world.objects(SERVING), *world.objects(EVENTING)):
-                value = resource.get(*_PATH)
-                place = f"metadata.annotations.{NO_NETWORK_POLICIES}"
-                if value is UNKNOWN:
-                    yield resource.unknown(place)
-                elif not truth(value):
-                    needed = '"true", since the control plane has manageNetworkPolicy: false'
-                    yield resource.breaks(place, show(value), needed, (plane.ref,))
+        elif managed is False and NETWORK_POLICY not in world.unread:
+            yield from _unmanaged(world, mesh)
+
+
+def _unmanaged(world: World, mesh: Mesh) -> Iterator[Finding]:
+    flows: dict[str, list[_Flow]] = defaultdict(list)
+    for flow in _flows(world, mesh):
+        flows[flow.pods.namespace].append(flow)
+    generating: set[str] = set()
+    for resource in (*world.objects(SERVING), *world.objects(EVENTING)):
+        namespace, value = resource.ref.namespace, resource.get(*_PATH)
+        on = uses_istio(resource)
+        if on is False or text(value) in _TRUE or value is True:
+            continue
+        generating.add(namespace)
+        own = world.objects(NETWORK_POLICY, namespace)
+        complete = _are_complete(own, flows[namespace])
+        if value is UNKNOWN or on is None:
+            if not complete:
+                yield resource.unknown(_PLACE if value is UNKNOWN else istio_switch(resource)[0])
+        elif complete is None:
+            why = f"whether the policies of {namespace} let the mesh in is not known"
+            yield resource.unsure(_PLACE, why)
+        elif not complete:
+            found = f"{show(value)}, so that Serverless lets nothing in but monitoring"
+            plane = mesh.control_plane
+            related = tuple(item.ref for item in (*([plane] if plane else ()), *own[:2]))
+            needed = f'"true", or policies that let the mesh in: {_reason(mesh)}'
+            yield resource.breaks(_PLACE, found, needed, related)
+    for namespace, wanted in flows.items():
+        if namespace not in generating:
+            yield from _shut(world.objects(NETWORK_POLICY, namespace), wanted)
+
+
+def _reason(mesh: Mesh) -> str:
+    if mesh.variant.network_policies:
+        return "the control plane has manageNetworkPolicy: false"
+    return f"{mesh.variant} makes none"
+
+
+def _are_complete(own: Sequence[Object], flows: Sequence[_Flow]) -> bool | None:
+    """Say whether policies of others let in all that the operator's would shut out.
+
+    Those of the operator select all pods, so that what no other lets in is shut out; webhooks it
+    opens itself.
+    """
+    found = [
+        _passes(allows, own, flow)
+        for flow in flows
+        if flow.direction is Direction.INGRESS and _HOSTS not in flow.others
+    ]
+    return False if False in found else None if None in found else bool(own)
+
+
+def _passes(through: _Through, policies: Sequence[Object], flow: _Flow) -> bool | None:
+    found = [
+        through(policies, flow.pods, other, flow.port, flow.direction) for other in flow.others
+    ]
+    return True if True in found else None if None in found else False
+
+
+def _shut(policies: Sequence[Object], flows: Sequence[_Flow]) -> Iterator[Finding]:
+    """Say, once a namespace, what its policies keep out."""
+    if not policies:
+        return
+    shut = [(flow, _passes(admits, policies, flow)) for flow in flows]
+    out = [flow for flow, passes in shut if passes is False]
+    doubtful = [flow for flow, passes in shut if passes is None]
+    if out:
+        to_blame = selecting(policies, out[0].pods, out[0].direction)
+        kept = first([str(flow) for flow in out])
+        needed = "policies that let it through, in the mesh and to the webhooks"
+        related = tuple(item.ref for item in to_blame[1:4])
+        yield to_blame[0].breaks("spec", f"keeps {kept}", needed, related)
+    elif doubtful:
+        yield policies[0].unsure("spec", f"whether policies keep {doubtful[0]} is not known")
+
+
+def _flows(world: World, mesh: Mesh) -> Iterator[_Flow]:
+    """List what the integration needs, of what is here."""
+    place = mesh.ingress.namespace
+    carried = dict(mesh.ingress.labels or ())
+    gateway = _pods(world, "the ingress gateway", place, carried)
+    activator = _pods(world, "the activator", SERVING_NAMESPACE, {"app": "activator"})
+    istiod = _pods(world, "istiod", mesh.namespace, {"app": "istiod"})
+    if any(uses_istio(item) is not False for item in world.objects(SERVING)):
+        yield from _of_serving(world, activator, gateway)
+        yield _Flow(activator, (istiod,), _DISCOVERY_PORT, Direction.EGRESS)
+        yield _Flow(istiod, (activator,), _DISCOVERY_PORT)
+        yield _Flow(gateway, (_ROUTERS, _HOSTS), _GATEWAY_PORT)
+    if any(uses_istio(item) is not False for item in world.objects(EVENTING)):
+        broker = _pods(world, "brokers", EVENTING_NAMESPACE, {"app": "mt-broker-ingress"})
+        dispatcher = _pods(world, "channels", EVENTING_NAMESPACE, {"app": "imc-dispatcher"})
+        webhook = _pods(world, "a webhook", EVENTING_NAMESPACE, {"app": "eventing-webhook"})
+        yield _Flow(dispatcher, (broker,), _DISPATCHER_PORT)
+        yield _Flow(webhook, (_HOSTS,), _WEBHOOK_PORT)
+        yield _Flow(broker, (istiod,), _DISCOVERY_PORT, Direction.EGRESS)
+
+
+def _of_serving(world: World, activator: Pods, gateway: Pods) -> Iterator[_Flow]:
+    autoscaler = _pods(world, "the autoscaler", SERVING_NAMESPACE, {"app": "autoscaler"})
+    yield _Flow(activator, (gateway,), _ACTIVATOR_PORT)
+    yield _Flow(autoscaler, (activator,), _AUTOSCALER_PORT)
+    for name in ("webhook", "net-istio-webhook"):
+        webhook = _pods(world, "a webhook", SERVING_NAMESPACE, {"app": name})
+        yield _Flow(webhook, (_HOSTS,), _WEBHOOK_PORT)
+    services = {item.ref.namespace: item for item in reversed(world.objects(KNATIVE_SERVICE))}
+    for namespace, service in sorted(services.items()):
+        labels = {"serving.knative.dev/service": service.ref.name, "app": service.ref.name}
+        pods = _pods(world, "Knative Services", namespace, labels)
+        yield _Flow(pods, (activator,), _PROXY_PORT)
+
+
+def _pods(world: World, what: str, namespace: str, labels: Mapping[str, Any]) -> Pods:
+    found = world.get(NAMESPACE, "", namespace)
+    known = found is not None and not has_unknown(found.get("metadata", "labels"))
+    return Pods(what, namespace, labels, found.labels if found and known else None)
 
 
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
     """Add the annotation where it is missing."""
-    off = any(
-        mesh.applied(mesh.variant.network_policies) is False for mesh, _ in serverless_plane(world)
+    if at(body, *_PATH) is not None or not settable(body, _PATH):
+        return None
+    ref = ref_of(body)
+    asked = any(
+        isinstance(finding, Violation) and (finding.ref, finding.field) == (ref, _PLACE)
+        for finding in check(world)
     )
-    own = kind_of(body) in (SERVING, EVENTING) and at(body, *_PATH) is None
-    return changed(body, _PATH, "true") if off and own and settable(body, _PATH) else None
+    return changed(body, _PATH, "true") if asked else None
 
 
 RULE = Rule(
     id="network-policies",
-    title="Without the mesh's network policies, Serverless makes none either",
+    title="Network policies let the mesh in",
     severity=Severity.ERROR,
     why=(
-        "Serverless makes network policies that count on the mesh's own. With "
-        "manageNetworkPolicy: false those are missing and events are not delivered."
+        "Serverless makes network policies that let in monitoring alone and count on the mesh's "
+        "own. Service Mesh 3 makes none, nor does Service Mesh 2 with manageNetworkPolicy: false: "
+        "then requests and events are not delivered, as with any other policy that shuts the mesh "
+        "out."
     ),
     remedy=(
         "Annotate KnativeServing and KnativeEventing with "
-        'serverless.openshift.io/disable-istio-net-policies-generation: "true".'
+        'serverless.openshift.io/disable-istio-net-policies-generation: "true", or let the mesh in '
+        "by policies of your own."
     ),
     section=NETWORK_POLICIES_SECTION,
-    kinds=MESH_KINDS | {EVENTING},
+    kinds=MESH_KINDS | {EVENTING, KNATIVE_SERVICE, NETWORK_POLICY},
     check=check,
     remediate=remediate,
 )
