@@ -24,8 +24,11 @@ from mesh_policy.reading.objects import Given
 from mesh_policy.rule import Result, Rule, by_finding, evaluate
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
-from serverless_mesh.cli import manifests, report
+from serverless_mesh.cli import report, sources
+from serverless_mesh.cli.completeness import NOTHING, Dump, is_integrated, read_by
 from serverless_mesh.cli.failures import COULD_NOT, Commands, Output
+from serverless_mesh.cli.hidden import reworded
+from serverless_mesh.cli.manifests import ManifestError
 from serverless_mesh.cli.verification import (
     DEFAULT_TIMEOUT,
     Check,
@@ -159,6 +162,12 @@ def check(
     mesh: Annotated[
         str | None, typer.Option(help="Namespace of the Serverless mesh, where it is not known.")
     ] = None,
+    complete: Annotated[
+        bool,
+        typer.Option(
+            "--complete", help="The files are a whole cluster: what they lack does not exist."
+        ),
+    ] = False,
     output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
     fail_on: Annotated[
         Severity, typer.Option(help="The least severity of a violation that ends with 1.")
@@ -172,19 +181,32 @@ def check(
     rules = _chosen(rule or [])
     if not files and context is None and kubeconfig is None:
         raise _stop("nothing to check: name manifests (-f) or a cluster (--context, --kubeconfig)")
+    live = context is not None or kubeconfig is not None
+    if complete and (live or not files):
+        raise _stop("--complete is said of files (-f); a live cluster is complete by itself")
     try:
-        declared = [given for file in files or [] for given in manifests.load(file)]
-    except manifests.ManifestError as error:
+        found = sources.read(files or [], read_by(rules), complete)
+    except ManifestError as error:
         raise _stop(str(error)) from None
-    if context is None and kubeconfig is None:
-        world = World.of(declared, mesh=mesh)
+    if complete:
+        dump = Dump.of(found.given, rules, mesh, inspected=bool(found.dumps))
+        world, checked = dump.world, dump.evaluate(rules)
+    elif live:
+        world = _over_cluster(found.given, rules, kubeconfig, context, mesh)
+        checked = evaluate(rules, world)
     else:
-        world = _over_cluster(declared, rules, kubeconfig, context, mesh)
-    for malformed in world.malformed:
-        err.print(printable(f"not checked: {malformed.source}: {malformed.why}"), markup=False)
-    if files and not any(item.declared for item in world.by_key.values()):
+        world = World.of(found.given, mesh=mesh)
+        checked = evaluate(rules, world)
+    if complete and found.dumps and not is_integrated(world):
+        found.unchecked += [f"{each}: {NOTHING}" for each in found.dumps]
+    unchecked = [*found.unchecked, *(f"{each.source}: {each.why}" for each in world.malformed)]
+    for line in unchecked:
+        err.print(printable(f"not checked: {line}"), markup=False)
+    if files and not any(item.declared or complete for item in world.by_key.values()):
+        if found.unchecked:
+            raise typer.Exit(COULD_NOT)
         raise _stop("nothing to check: no Kubernetes object is in what -f names")
-    results = list(evaluate(rules, world))
+    results = list(map(reworded, checked))
     match output:
         case Format.JSON:
             typer.echo(report.as_json(results))
@@ -193,7 +215,7 @@ def check(
         case Format.TEXT:
             _print_text(results, len(world.by_key), len(rules))
     # Who counts on 0 or 1 counts on all having been checked.
-    if world.malformed or any(isinstance(each.finding, Unread) for each in results):
+    if unchecked or any(isinstance(each.finding, Unread) for each in results):
         raise typer.Exit(COULD_NOT)
     failing = {Severity.ERROR, fail_on}
     if any(each.is_violation and each.severity in failing for each in results):

@@ -1,7 +1,6 @@
-"""Manifests from files, folders and standard input, each with the line that it begins on."""
+"""Manifests from texts and files, each with the line that it begins on."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ from mesh_policy.reading.documents import (
 from mesh_policy.reading.files import FileError, decoded, read_text, within
 from mesh_policy.reading.objects import Given
 
-SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _TEXT: Final = "tag:yaml.org,2002:str"
 _MAPPING: Final = "tag:yaml.org,2002:map"
 _SEQUENCE: Final = "tag:yaml.org,2002:seq"
@@ -34,42 +32,18 @@ class ManifestError(Exception):
     """A file can't be read as manifests; the message names it and the place."""
 
 
-def load(path: Path) -> Iterator[Given]:
-    """Read a file, every manifest below a folder, or standard input (`-`).
+def content(path: Path) -> tuple[str, str]:
+    """Return what a file, or standard input (`-`), is called and what it holds.
 
     Raises:
-        ManifestError: nothing is there, a file is no YAML, or a folder has no manifest.
+        ManifestError: it can't be read, or is no text.
     """
-    try:
-        files = _below(path) if path.is_dir() else [path]
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "no file can have this name"
-        raise ManifestError(f"{path} can't be read: {why}") from None
-    if not files:
-        raise ManifestError(f"{path} has no file that ends in {', '.join(sorted(SUFFIXES))}")
-    for file in files:
-        yield from _file(file)
-
-
-def _below(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        # What is not looked into is never good in silence.
-        raise error
-
-    found = [
-        Path(place) / name for place, _, names in os.walk(folder, onerror=refuse) for name in names
-    ]
-    return sorted(file for file in found if file.suffix in SUFFIXES)
-
-
-def _file(path: Path) -> Iterator[Given]:
     standard = str(path) == "-"
     name = "standard input" if standard else str(path)
     try:
-        text = decoded(_standard_input()) if standard else read_text(path, _LARGEST)
+        return name, decoded(_standard_input()) if standard else read_text(path, _LARGEST)
     except FileError as error:
         raise ManifestError(f"{name} can't be read: {error}") from None
-    yield from _documents(text, name)
 
 
 def _standard_input() -> bytes:
@@ -122,10 +96,15 @@ class _Loader(StrictLoader):
         return self._scalars[known]
 
 
-def _documents(text: str, name: str) -> Iterator[Given]:
+def documents(text: str, name: str, first: int = 1) -> Iterator[Given]:
+    """Read the documents of a text that begins on the line `first` of what is called `name`.
+
+    Raises:
+        ManifestError: it is no YAML.
+    """
     try:
         if start := _JSON.match(text):
-            line = text.count("\n", 0, start.end()) + 1
+            line = text.count("\n", 0, start.end()) + first
             try:
                 document = json.loads(text, object_pairs_hook=_without_repetition)
             except ValueError:
@@ -136,7 +115,7 @@ def _documents(text: str, name: str) -> Iterator[Given]:
                 _bounded(document)
                 yield Given(document, f"{name}:{line}")
                 return
-        yield from _yaml(text, name)
+        yield from _yaml(text, name, first)
     except RecursionError:
         raise ManifestError(f"{name} nests too deeply") from None
 
@@ -162,14 +141,14 @@ def _bounded(document: Any) -> None:
     raise RecursionError
 
 
-def _yaml(text: str, name: str) -> Iterator[Given]:
+def _yaml(text: str, name: str, first: int) -> Iterator[Given]:
     loader = _Loader(text)
     try:
         end = 0
         while loader.check_node():
             node = loader.get_node()
             assert node is not None, "there is one, as was just asked"
-            place = f"{name}:{node.start_mark.line + 1}"
+            place = f"{name}:{node.start_mark.line + first}"
             # Only its own part of the text is looked at: there may be very many documents.
             start, end = end, node.end_mark.index
             repeated = repetitions(node) if text.find("&", start, end) >= 0 else 0
@@ -182,7 +161,7 @@ def _yaml(text: str, name: str) -> Iterator[Given]:
                 yield Given(document, place)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        place = f"{name}:{mark.line + first}:{mark.column + 1}" if mark else name
         raise ManifestError(f"{place} is not YAML: {error.problem}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise ManifestError(f"{name} is not YAML: {error}") from None

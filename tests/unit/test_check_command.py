@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 import mesh_policy
 from mesh_policy.rules import RULES
@@ -15,38 +15,15 @@ from serverless_mesh.cli import manifests
 from serverless_mesh.cli.main import app
 from tests.policy.cases import FIXTURES, private_key, private_pem
 from tests.policy.integration import broken, documented
+from tests.unit.manifest_files import CONFLICT, ONE, TWO, check, gateway, write
 
-CONFLICT = "no-conflicting-wildcard-gateway"
 EXPOSED = "ingress-gateway-not-exposed"
 ADDRESS = "https://127.0.0.1:9"
 
 CHECKING = [rule for rule in RULES if not rule.of_updates]
 
 
-def gateway(name: str, host: str = "*", namespace: str = "shop") -> dict[str, Any]:
-    return {
-        "apiVersion": "networking.istio.io/v1beta1",
-        "kind": "Gateway",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "selector": {"istio": "ingressgateway"},
-            "servers": [
-                {
-                    "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
-                    "hosts": [host],
-                    "tls": {"mode": "SIMPLE", "credentialName": "certs"},
-                }
-            ],
-        },
-    }
-
-
-ONE, TWO = gateway("one"), gateway("two")
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {}}
-
-
-def check(*arguments: str | Path, stdin: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(app, ["check", *map(str, arguments)], input=stdin)
 
 
 def found(*arguments: str | Path, stdin: str | bytes | None = None) -> list[dict[str, Any]]:
@@ -63,16 +40,6 @@ def sources(*arguments: str | Path, stdin: str | bytes | None = None) -> list[st
     """Return where the Gateways in conflict stand."""
     said = found(*arguments, "--rule", CONFLICT, stdin=stdin)
     return [each["object"]["source"] for each in said if each["outcome"] == "violation"]
-
-
-def write(file: Path, *bodies: Any) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.suffix == ".json":
-        (body,) = bodies
-        file.write_text(json.dumps(body, indent=2), "utf-8")
-    else:
-        file.write_text(yaml.safe_dump_all(bodies, sort_keys=False), "utf-8")
-    return file
 
 
 def refused(*arguments: str | Path, stdin: str | bytes | None = None) -> str:
@@ -192,7 +159,7 @@ def test_json_is_read_as_json_wherever_it_stands() -> None:
 
 
 def test_dates_stay_texts() -> None:
-    (read,) = manifests._documents("{day: 2026-01-01, no-day: 2026-99-99}", "test")
+    (read,) = manifests.documents("{day: 2026-01-01, no-day: 2026-99-99}", "test")
     assert read.body == {"day": "2026-01-01", "no-day": "2026-99-99"}
 
 
