@@ -57,7 +57,7 @@ def setup(mesh: bool = False, bench: bool = False) -> None:
     vendors = Vendors()
     steps = list(base(vendors))
     if mesh:
-        steps += programs.steps(vendors)
+        steps += (*programs.steps(vendors), programs.traffic())
     if bench:
         steps.append(programs.istioctl(vendors))
     with _reported():

@@ -36,6 +36,7 @@ _ARGUMENTS: Final = {
     "knative-operator": ("--version",),
     "pilot-discovery": ("version",),
     "pilot-agent": ("version",),
+    "istio-traffic": ("--version",),
     "istioctl": ("version", "--remote=false"),
 }
 """By part, how its program is asked for its version."""
@@ -59,7 +60,8 @@ class Part:
 def everything() -> Iterator[Part]:
     """Look at every part: those of `make up`, of `make mesh`, and what plays the rest."""
     vendors = Vendors()
-    steps = (*base(vendors), *programs.steps(vendors), programs.istioctl(vendors))
+    mesh = (*programs.steps(vendors), programs.traffic(), programs.istioctl(vendors))
+    steps = (*base(vendors), *mesh)
     with ThreadPoolExecutor() as pool:
         yield from pool.map(_part, steps)
     yield Part(

@@ -32,6 +32,8 @@ KNATIVE_OPERATOR: Final = BIN / "knative-operator"
 ISTIOD: Final = BIN / "pilot-discovery"
 AGENT: Final = BIN / "pilot-agent"
 ISTIOCTL: Final = BIN / "istioctl"
+TRAFFIC: Final = BIN / "istio-traffic"
+"""What istiod makes of a world, asked by tests."""
 
 _VENDORS: Final = {vendor.module.path: vendor.module for vendor in kubernetes.VENDORS}
 ISTIO_MODULE: Final = _VENDORS["istio.io/istio"]
@@ -83,6 +85,18 @@ def istioctl(vendors: Vendors) -> Step:
     package = "istio.io/istio/istioctl/cmd/istioctl"
     program = Program(ISTIOCTL, "istio", package, _ISTIO_VERSION)
     return provided(vendors, releases.ISTIOCTL, program)
+
+
+def traffic() -> Step:
+    """Provide the program by which tests ask Istio's own code what it makes of a world."""
+    name = TRAFFIC.name
+    package = f"toolchain/istio/{name}"
+    program = Program(TRAFFIC, "istio", package, _ISTIO_VERSION, vendor=ISTIO_MODULE.path)
+    return Step(name, (TRAFFIC,), program.inputs, _ours, program)
+
+
+def _ours(_log: Log) -> ToBuild:
+    return ToBuild("a program of this project on the vendor's module")
 
 
 def _unpublished(_log: Log) -> ToBuild:
