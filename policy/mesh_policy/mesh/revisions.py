@@ -29,6 +29,8 @@ class Revisions:
     """How the names of revisions begin whose version is not known."""
     dangling: Sequence[Object] = field(default=(), repr=False)
     """The tags whose target is not here."""
+    shadowed: Sequence[Object] = field(default=(), repr=False)
+    """The tags that are named as a revision is, which the operator refuses."""
     unread: bool = False
 
     def plane(self, name: str) -> Any:
@@ -59,20 +61,20 @@ def revisions(objects: Objects) -> Revisions:
         planes[item.ref.name] = istios.get(_owner(item), item)
     # Without a cluster and without any control plane, it may be one that is not here.
     unread = not objects.unread.keys().isdisjoint(_KINDS) or not (objects.complete or planes)
-    own, dangling = dict(planes), []
+    own, dangling, shadowed = dict(planes), [], []
     for tag in objects.objects(ISTIO_REVISION_TAG):
         target, name = tag.get("spec", "targetRef"), tag.ref.name
         found_plane = _target(target, istios, own)
         if name in own:
-            continue
-        if isinstance(found_plane, Object):
+            shadowed.append(tag)
+        elif isinstance(found_plane, Object):
             planes[name] = found_plane
         elif found_plane is UNKNOWN or unread:
             doubtful.add(name)
         else:
             dangling.append(tag)
     return Revisions(
-        planes, frozenset(own), frozenset(doubtful), tuple(versioned), dangling, unread
+        planes, frozenset(own), frozenset(doubtful), tuple(versioned), dangling, shadowed, unread
     )
 
 

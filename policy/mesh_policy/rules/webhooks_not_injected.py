@@ -1,0 +1,97 @@
+"""What the API server calls has no sidecar, which would ask it for a certificate of the mesh."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from mesh_policy.control_plane import excludes, ports
+from mesh_policy.documented.kinds import EVENTING, KAFKA, MESH_KINDS, PEER_AUTHENTICATION, SERVING
+from mesh_policy.documented.names import API_SERVER_CALLS, EXCLUDE_INBOUND, INJECT, WEBHOOK_PORT
+from mesh_policy.documented.sections import INJECTION_SECTION
+from mesh_policy.findings import Finding, Severity
+from mesh_policy.mesh.injectors import workload_sources
+from mesh_policy.reading.injection import Injected, Pod, Unsure
+from mesh_policy.reading.label_selectors import first
+from mesh_policy.reading.objects import Object
+from mesh_policy.reading.values import UNKNOWN, at, items, mapping, number, text
+from mesh_policy.rule import Rule
+from mesh_policy.sidecars import injection
+from mesh_policy.world import World
+
+_WEAK: Final = ("PERMISSIVE", "DISABLE")
+_OLDER: Final = ("domainmapping-webhook",)
+"""Only older versions make them, so they are checked where they are listed."""
+
+
+def check(world: World) -> Iterator[Finding]:
+    """Check the workloads of each Knative resource that the API server calls."""
+    mesh = world.serverless_mesh
+    if mesh is not None and excludes(mesh, WEBHOOK_PORT):
+        return
+    for kind in (SERVING, EVENTING, KAFKA):
+        for resource in world.objects(kind):
+            yield from _resource(world, resource)
+
+
+def _resource(world: World, resource: Object) -> Iterator[Finding]:
+    for part in ("deployments", "workloads"):
+        value = resource.get("spec", part)
+        if value is UNKNOWN or UNKNOWN in items(value):
+            yield resource.unknown(f"spec.{part}")
+            return
+    listed = {source.name: source for source in workload_sources(resource)}
+    injected: dict[str, tuple[str, str]] = {}
+    for name in API_SERVER_CALLS[resource.ref.kind.name]:
+        source = listed.get(name)
+        if source is None and name in _OLDER:
+            continue
+        pod = source.pod if source else Pod(resource.ref.namespace)
+        answer, path = injection(world, pod), source.path if source else "spec.workloads"
+        if isinstance(answer, Injected) and not _is_open(world, name, pod):
+            injected[name] = (path, answer.asked)
+        elif isinstance(answer, Unsure) and not _unnamed(world, pod):
+            yield resource.unsure(path, f"{name}: {answer.why}")
+    if injected:
+        path, asked = next(iter(injected.values()))
+        found = f"sidecars in {first(list(injected), 10)}, for which {asked} asks"
+        needed = f'the label {INJECT}: "false" on each'
+        lost = tuple(f"the API server can't call {name}" for name in injected)
+        yield resource.breaks(path, found, needed, consequences=lost)
+
+
+def _unnamed(world: World, pod: Pod) -> bool:
+    """Say whether only the namespace could ask, and that is not among the objects."""
+    return at(pod.labels, INJECT) is None and not world.complete
+
+
+def _is_open(world: World, name: str, pod: Pod) -> bool:
+    """Say whether its sidecar lets calls from outside the mesh through on the webhooks' port."""
+    if WEBHOOK_PORT in ports(text(at(pod.annotations, EXCLUDE_INBOUND))):
+        return True
+    for item in world.objects(PEER_AUTHENTICATION, pod.namespace):
+        selected = item.get("spec", "selector", "matchLabels", "app")
+        by_port = mapping(item.get("spec", "portLevelMtls")).items()
+        own = (at(value, "mode") for port, value in by_port if number(port) == WEBHOOK_PORT)
+        mode = next(own, item.get("spec", "mtls", "mode"))
+        if selected == name and mode in _WEAK:
+            return True
+    return False
+
+
+RULE = Rule(
+    id="webhooks-not-injected",
+    title="Webhooks of Knative, which the API server calls, have no sidecar",
+    severity=Severity.ERROR,
+    why=(
+        "The API server has no certificate of the mesh. Behind a sidecar with strict mTLS "
+        "Knative's webhooks can't be called any more, and nothing of Knative can be created or "
+        "changed."
+    ),
+    remedy=(
+        "Leave knative-serving and knative-eventing without a label that injects every pod, and "
+        "label the data plane's workloads instead; or give each workload that the API server calls "
+        'the label sidecar.istio.io/inject: "false" in `workloads`.'
+    ),
+    section=INJECTION_SECTION,
+    kinds=MESH_KINDS | {PEER_AUTHENTICATION},
+    check=check,
+)
