@@ -10,17 +10,25 @@ from mesh_policy.reading.objects import ref_of
 from tests.policy.cases import Loader
 
 FOLDER = Path(__file__).parent
-BROKEN: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "broken.yaml").read_text("utf-8"))
+Body = dict[str, Any]
+
+
+def _broken(file: str) -> dict[str, Body]:
+    return dict(yaml.safe_load((FOLDER / file).read_text("utf-8")))
+
+
+BROKEN = _broken("broken.yaml")
 """By the rule that must find it."""
+BROKEN_3 = _broken("broken-service-mesh-3.yaml")
+"""The same, of Service Mesh 3."""
 
 
-def documented() -> list[dict[str, Any]]:
-    return list(yaml.load_all((FOLDER / "documented.yaml").read_text("utf-8"), Loader))
+def documented(file: str = "documented.yaml") -> list[Body]:
+    return list(yaml.load_all((FOLDER / file).read_text("utf-8"), Loader))
 
 
-def broken(objects: list[dict[str, Any]], rule: str) -> list[dict[str, Any]]:
-    """Return the objects with the one thing that the rule must find."""
-    change = BROKEN[rule]
+def broken(objects: list[Body], change: Body) -> list[Body]:
+    """Return the objects with the one thing that is wrong."""
     found = copy.deepcopy(objects)
     for index, body in enumerate(found):
         if ref_of(body) == ref_of(change):

@@ -12,7 +12,7 @@ from mesh_policy.rule import evaluate
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
 from serverless_mesh.cli.main import app
-from tests.policy.integration import BROKEN, broken, documented
+from tests.policy.integration import BROKEN, BROKEN_3, Body, broken, documented
 
 DOMAIN = {
     "apiVersion": "config.openshift.io/v1",
@@ -29,13 +29,21 @@ def test_the_documented_integration_breaks_no_rule() -> None:
 
 def test_every_rule_has_its_case() -> None:
     """But for those that check what an update does: `tests/e2e/test_ownership.py` has them."""
-    assert set(BROKEN) == {rule.id for rule in RULES if not rule.of_updates}
+    assert {*BROKEN, *BROKEN_3} == {rule.id for rule in RULES if not rule.of_updates}
 
 
-@pytest.mark.parametrize("rule", BROKEN)
-def test_check_of_manifests_finds_what_is_wrong(rule: str, tmp_path: Path) -> None:
+CASES = [
+    *((rule, "documented.yaml", change) for rule, change in BROKEN.items()),
+    *((rule, "documents/service-mesh-3.yaml", change) for rule, change in BROKEN_3.items()),
+]
+
+
+@pytest.mark.parametrize(("rule", "file", "change"), CASES, ids=[case[0] for case in CASES])
+def test_check_of_manifests_finds_what_is_wrong(
+    rule: str, file: str, change: Body, tmp_path: Path
+) -> None:
     manifests = tmp_path / "manifests.json"
-    items = [DOMAIN, *broken(documented(), rule)]
+    items = [DOMAIN, *broken(documented(file), change)]
     manifests.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}), "utf-8")
     done = CliRunner().invoke(app, ["check", "-f", str(manifests), "--format", "json"])
     found = json.loads(done.stdout)

@@ -14,7 +14,7 @@ from mesh_policy.rules import RULES
 from serverless_mesh.cli import manifests
 from serverless_mesh.cli.main import app
 from tests.policy.cases import FIXTURES, private_key, private_pem
-from tests.policy.integration import broken, documented
+from tests.policy.integration import BROKEN, broken, documented
 from tests.unit.manifest_files import CONFLICT, ONE, TWO, check, gateway, write
 
 EXPOSED = "ingress-gateway-not-exposed"
@@ -272,7 +272,7 @@ def test_a_rule_that_is_none_is_exit_code_2_with_the_nearest() -> None:
 
 
 def test_only_the_rules_asked_for_check(tmp_path: Path) -> None:
-    file = write(tmp_path / "a.yaml", *broken(documented(), EXPOSED), ONE, TWO)
+    file = write(tmp_path / "a.yaml", *broken(documented(), BROKEN[EXPOSED]), ONE, TWO)
     assert {each["rule"] for each in found("-f", file, "--rule", EXPOSED)} == {EXPOSED}
     both = found("-f", file, "--rule", EXPOSED, "--rule", CONFLICT)
     assert {each["rule"] for each in both} == {EXPOSED, CONFLICT}

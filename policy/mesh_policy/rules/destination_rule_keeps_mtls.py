@@ -14,7 +14,7 @@ from mesh_policy.reading.ages import Ages
 from mesh_policy.reading.destination_rules import Chosen, said_of_subsets
 from mesh_policy.reading.values import UNKNOWN, show
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, has_serverless, unplaced
+from mesh_policy.world import World, has_serverless
 
 _WEAK: Final = ("DISABLE", "SIMPLE")
 _OWN: Final = "MUTUAL"
@@ -27,8 +27,6 @@ def check(world: World) -> Iterator[Finding]:
         return
     mesh = world.serverless_mesh
     if mesh is None:
-        if world.objects(DESTINATION_RULE):
-            yield from unplaced(world)
         return
     others = [local_target(mesh)] if is_mutual(world) else []
     calls = ClientTls(world, mesh, Ages(world.running), others)

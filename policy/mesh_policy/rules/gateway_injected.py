@@ -20,7 +20,7 @@ from mesh_policy.reading.objects import Object, kind_of, ref_of
 from mesh_policy.reading.values import UNKNOWN, at, changed, items, settable, show, text
 from mesh_policy.rule import Rule
 from mesh_policy.sidecars import asking
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 _AUTO: Final = "auto"
 """The image of a gateway's container until the injector replaces it."""
@@ -30,9 +30,7 @@ _DOCUMENTED: Final = frozenset(GATEWAY_SELECTOR.items())
 
 def check(world: World) -> Iterator[Finding]:
     """Check the deployments of gateways that Knative's Gateways select."""
-    mesh = world.serverless_mesh
-    if mesh is None:
-        yield from unplaced(world)
+    if world.serverless_mesh is None:
         return
     selected = Subsets(_selectors(world))
     for item in world.objects(DEPLOYMENT):

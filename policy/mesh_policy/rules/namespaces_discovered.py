@@ -24,7 +24,7 @@ from mesh_policy.reading.injection import Injected
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.values import UNKNOWN, items, show
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, unplaced
+from mesh_policy.world import World
 
 _UNREAD: Final = "Services are not read, and pods get no root certificate"
 
@@ -34,7 +34,6 @@ def check(world: World) -> Iterator[Finding]:
     mesh = world.serverless_mesh
     plane = mesh.control_plane if mesh else None
     if mesh is None or plane is None or mesh.discovery is None:
-        yield from unplaced(world) if mesh is None else ()
         return
     path = ".".join(mesh.variant.discovery_selectors)
     selectors = mesh.discovery.selectors

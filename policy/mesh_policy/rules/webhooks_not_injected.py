@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 from typing import Final
 
-from mesh_policy.control_plane import excludes, ports
 from mesh_policy.documented.kinds import EVENTING, KAFKA, MESH_KINDS, PEER_AUTHENTICATION, SERVING
-from mesh_policy.documented.names import API_SERVER_CALLS, EXCLUDE_INBOUND, INJECT, WEBHOOK_PORT
+from mesh_policy.documented.names import API_SERVER_CALLS, INJECT, WEBHOOK_PORT
 from mesh_policy.documented.sections import INJECTION_SECTION
 from mesh_policy.findings import Finding, Severity
 from mesh_policy.mesh.injectors import workload_sources
 from mesh_policy.reading.injection import Injected, Pod, Unsure
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.values import UNKNOWN, at, items, mapping, number, text
+from mesh_policy.reading.values import UNKNOWN, at, items, mapping, number
 from mesh_policy.rule import Rule
 from mesh_policy.sidecars import injection
 from mesh_policy.world import World
@@ -24,9 +23,6 @@ _OLDER: Final = ("domainmapping-webhook",)
 
 def check(world: World) -> Iterator[Finding]:
     """Check the workloads of each Knative resource that the API server calls."""
-    mesh = world.serverless_mesh
-    if mesh is not None and excludes(mesh, WEBHOOK_PORT):
-        return
     for kind in (SERVING, EVENTING, KAFKA):
         for resource in world.objects(kind):
             yield from _resource(world, resource)
@@ -65,7 +61,8 @@ def _unnamed(world: World, pod: Pod) -> bool:
 
 def _is_open(world: World, name: str, pod: Pod) -> bool:
     """Say whether its sidecar lets calls from outside the mesh through on the webhooks' port."""
-    if WEBHOOK_PORT in ports(text(at(pod.annotations, EXCLUDE_INBOUND))):
+    mesh = world.serverless_mesh
+    if mesh and mesh.interception.of(pod.annotations).takes(WEBHOOK_PORT) is False:
         return True
     for item in world.objects(PEER_AUTHENTICATION, pod.namespace):
         selected = item.get("spec", "selector", "matchLabels", "app")
