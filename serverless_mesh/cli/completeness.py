@@ -33,6 +33,7 @@ _INTEGRATED: Final = (SERVING, EVENTING, CONTROL_PLANE, ISTIO, GATEWAY)
 _TOGETHER: Final = (frozenset({SERVING, EVENTING, KAFKA}), frozenset({CONTROL_PLANE, ISTIO}))
 """Kinds that one operator serves, and those of which one is enough."""
 _NONE: Final = "there is none, or none was collected"
+DUMPED: Final = "is a dump of a cluster: with --complete, what it lacks does not exist"
 NOTHING: Final = (
     "it holds nothing of a mesh or of Serverless; the must-gather images of Service Mesh and of "
     "Serverless collect that"

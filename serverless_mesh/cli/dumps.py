@@ -16,26 +16,35 @@ NAMESPACES: Final = "namespaces"
 CLUSTER: Final = "cluster-scoped-resources"
 CORE: Final = "core"
 """The folder of the group without a name."""
+_DOTLESS: Final = frozenset(
+    {CORE, "pods", "apps", "autoscaling", "batch", "extensions", "policy", "extra", "controlplane"}
+)
+"""The folders of a namespace that are not named after a group with a domain."""
+_MARKS: Final = ("timestamp", "event-filter.html")
+"""What `oc adm inspect` writes beside the folders."""
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 _GOT: Final = "get.yaml"
 
 
-def is_dump(folder: Path) -> bool:
-    """Say whether a folder is laid out like that.
+def is_dump(folder: Path, groups: Set[str]) -> bool:
+    """Say whether a folder is laid out like that: folders of manifests may have the same names.
 
     Raises:
         OSError: it can't be looked into.
     """
-    if (folder / CLUSTER).is_dir():
+    namespaces = _folders(folder / NAMESPACES)
+    if namespaces and any((folder / mark).is_file() for mark in _MARKS):
         return True
-    return any(
-        _is_group(group.name) for each in _folders(folder / NAMESPACES) for group in _folders(each)
+    parts = [(each, f"{each.name}.yaml") for each in namespaces]
+    if (folder / CLUSTER).is_dir():
+        parts.append((folder / CLUSTER, ""))
+    found = {each.name for part, _ in parts for each in _folders(part)}
+    known = {group or CORE for group in groups}
+    return (
+        not found.isdisjoint(known)
+        and all("." in name or name in _DOTLESS for name in found)
+        and not any(file.name != own for part, own in parts for file in _manifests(part))
     )
-
-
-def _is_group(name: str) -> bool:
-    # Folders of manifests have names as well, but hardly that of an API group.
-    return name == CORE or ("." in name and not name.startswith("."))
 
 
 def files(folder: Path, groups: Set[str]) -> Iterator[Path]:

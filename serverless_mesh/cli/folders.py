@@ -54,7 +54,7 @@ def explored(folder: Path, groups: Set[str]) -> Folder:
             kustomizations[here] = name
         elif CHART in names:
             found.unrendered.append(chart(here))
-        elif dumps.is_dump(here):
+        elif dumps.is_dump(here, groups):
             found.dumps.append(here)
             found.dumped += dumps.files(here, groups)
         else:

@@ -25,7 +25,7 @@ from mesh_policy.rule import Result, Rule, by_finding, evaluate
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
 from serverless_mesh.cli import report, sources
-from serverless_mesh.cli.completeness import NOTHING, Dump, is_integrated, read_by
+from serverless_mesh.cli.completeness import DUMPED, NOTHING, Dump, is_integrated, read_by
 from serverless_mesh.cli.failures import COULD_NOT, Commands, Output
 from serverless_mesh.cli.hidden import reworded
 from serverless_mesh.cli.manifests import ManifestError
@@ -197,6 +197,8 @@ def check(
     else:
         world = World.of(found.given, mesh=mesh)
         checked = evaluate(rules, world)
+    for each in () if complete else found.dumps:
+        err.print(printable(f"note: {each} {DUMPED}"), markup=False)
     if complete and found.dumps and not is_integrated(world):
         found.unchecked += [f"{each}: {NOTHING}" for each in found.dumps]
     unchecked = [*found.unchecked, *(f"{each.source}: {each.why}" for each in world.malformed)]

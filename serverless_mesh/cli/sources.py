@@ -81,14 +81,19 @@ def _add_folder(
 
 def _documents(text: str, name: str, kinds: Set[Kind] | None) -> Iterator[Given]:
     """Read a text; one out of a dump, of which only some `kinds` matter, with these alone."""
-    if kinds is None:
-        for given in manifests.documents(text, name):
-            yield given._replace(body=without_hidden(given.body))
-        return
-    for part in skimming.parts(text, kinds):
-        for given in _part(part, name):
-            if (body := _some(given.body, kinds)) is not None:
-                yield given._replace(body=without_hidden(body, dumped=True))
+    try:
+        if kinds is None:
+            for given in manifests.documents(text, name):
+                yield given._replace(body=without_hidden(given.body))
+            return
+        for part in skimming.parts(text, kinds):
+            for given in _part(part, name):
+                if (body := _some(given.body, kinds)) is not None:
+                    yield given._replace(body=without_hidden(body, dumped=True))
+    except ManifestError as error:
+        if folders.TEMPLATE not in text:
+            raise
+        raise ManifestError(f"{error}; it has {{{{, so it is a template: render it first") from None
 
 
 def _part(part: skimming.Part, name: str) -> list[Given]:

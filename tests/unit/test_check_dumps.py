@@ -128,7 +128,8 @@ def test_a_must_gather_is_read_without_what_is_beside_its_objects(
 ) -> None:
     folder = gathered(tmp_path, [*documented(), ONE, TWO])
     done = check("-f", folder, "--rule", CONFLICT, *["--complete"] * complete)
-    assert (done.exit_code, done.stderr) == (1, ""), done.output
+    assert (done.exit_code, "not checked" in done.stderr) == (1, False), done.output
+    assert ("--complete" in done.stderr) is not complete
     assert "violations: 2," in done.stdout
 
 
@@ -195,10 +196,27 @@ def test_a_broken_file_in_a_dump_is_said_and_the_rest_checked(tmp_path: Path) ->
     assert f"not checked: {file}:4:1 is not YAML" in done.stderr
 
 
-def test_folders_of_manifests_are_no_dumps(tmp_path: Path) -> None:
-    write(tmp_path / "namespaces" / "shop" / "gateways" / "one.yaml", ONE)
-    write(tmp_path / "other" / "two.yaml", TWO)
-    assert "violations: 2," in check("-f", tmp_path, "--rule", CONFLICT).stdout
+@pytest.mark.parametrize("of_one", ["gateways", "core", "core/gateways", "networking.istio.io"])
+def test_folders_of_manifests_are_no_dumps(tmp_path: Path, of_one: str) -> None:
+    write(tmp_path / "namespaces" / "shop" / of_one / "one.yaml", ONE)
+    write(tmp_path / "namespaces" / "shop" / "two.yaml", TWO)
+    write(tmp_path / "namespaces" / "other" / "three.yaml", gateway("three"))
+    write(tmp_path / "cluster-scoped-resources" / "four.yaml", gateway("four"))
+    done = check("-f", tmp_path, "--rule", CONFLICT)
+    assert ("violations: 4," in done.stdout, done.stderr) == (True, ""), done.output
+
+
+def test_what_was_inspected_is_known_by_its_folders_or_its_marks(tmp_path: Path) -> None:
+    folder = inspected(tmp_path / "inspect.local.1", [*documented(), ONE, TWO], "Secret")
+    (folder / "namespaces" / "shop" / "pods").mkdir()
+    write(folder / "audit.json", {"not": "read"})
+    for mark in (None, "timestamp"):
+        if mark:
+            (folder / mark).touch()
+            write(folder / "namespaces" / "shop" / "odd" / "config.json", {"not": "read"})
+        done = check("-f", tmp_path, "--rule", CONFLICT)
+        assert "violations: 2," in done.stdout
+        assert done.stderr.startswith(f"note: {folder} is a dump of a cluster")
 
 
 def test_complete_is_said_of_files_only(tmp_path: Path) -> None:

@@ -124,3 +124,10 @@ def test_what_is_rendered_by_hand_among_templates_is_checked(tmp_path: Path) -> 
     folder = chart(tmp_path / "shop")
     file = write(folder / "templates" / "gateways.yaml", ONE, TWO)
     assert check("-f", file, "--rule", CONFLICT).exit_code == 1
+
+
+def test_a_template_of_others_says_that_it_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "service.yaml.yaml"
+    file.write_text(TEMPLATE, "utf-8")
+    (line,) = unrendered("-f", file)
+    assert line.endswith("it has {{, so it is a template: render it first")
