@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import istioctl, preview, rules
+from bench import check, dumps, istioctl, preview, rules
 from bench.errors import BenchError
 from toolchain.errors import LocalEnvironmentError
 
@@ -35,6 +35,20 @@ def rules_alone() -> None:
     rules.run(console)
 
 
+@app.command("check")
+def check_of_files() -> None:
+    """Check up to 100,000 Gateways in one file and in many: is it linear?"""
+    with _reported():
+        check.run(console)
+
+
+@app.command("dumps")
+def dumps_of_clusters() -> None:
+    """Check dumps of 20,000 objects of which 200 matter."""
+    with _reported():
+        dumps.run(console)
+
+
 @app.command("istioctl")
 def beside_istioctl(
     gateways: Annotated[
@@ -59,6 +73,8 @@ def beside_a_flat_program(
 def everything() -> None:
     """Measure everything, one after the other."""
     rules_alone()
+    check_of_files()
+    dumps_of_clusters()
     beside_a_flat_program()
     beside_istioctl()
 
