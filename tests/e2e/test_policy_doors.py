@@ -117,7 +117,7 @@ def make_namespace(api: client.ApiClient, name: str) -> None:
 
 @pytest.mark.parametrize("rule", BROKEN)
 def test_the_rule_stops_a_preview(door: Door, rule: str) -> None:
-    door.declare(broken(documented(), rule))
+    door.declare(broken(documented(), BROKEN[rule]))
     said = door.stack.fail("preview", *door.pack(**{rule: "mandatory"}))
     assert f"[mandatory] [severity: {'high' if 'severity: high' in said else 'medium'}]" in said
     assert f" {rule} " in said
@@ -127,7 +127,7 @@ def test_the_rule_stops_a_preview(door: Door, rule: str) -> None:
 @pytest.mark.parametrize("rule", BROKEN)
 def test_the_gate_stops_the_write_when_the_preview_is_skipped(door: Door, rule: str) -> None:
     before = door.get(BROKEN[rule])
-    door.declare(broken(documented(), rule))
+    door.declare(broken(documented(), BROKEN[rule]))
     update = ("up", "--yes", "--skip-preview")
     said = door.stack.fail(*update, *door.pack(**{rule + GATE: "mandatory"}))
     assert f" {rule}{GATE} " in said

@@ -37,7 +37,7 @@ WARNED = {
     "service-mesh-3": {"local-gateway-mutual-tls", "excluded-ports", "gateway-service"},
     "service-mesh-3-vendor-tests": {"local-gateway-mutual-tls", "gateway-service"},
 }
-"""The rules that may warn of what works: with plaintext behind the local gateway, without probes."""
+"""The rules that may warn of what works: plaintext at the local gateway, no probes of routes."""
 OF_MESH = {
     "2": (CONTROL_PLANE, MEMBER_ROLL),
     "3": (ISTIO, ISTIO_CNI),
