@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import check, dumps, istioctl, preview, rules
+from bench import check, dumps, istioctl, mtls, preview, rules
 from bench.errors import BenchError
 from toolchain.errors import LocalEnvironmentError
 
@@ -67,6 +67,17 @@ def beside_a_flat_program(
     """Run `pulumi preview` and `up` of the program, with the pack too, beside a flat one."""
     with _reported():
         preview.run(console, runs)
+
+
+@app.command("mtls")
+def beside_istiod(
+    first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1000,
+    meshes: Annotated[int, typer.Option(min=1, help="How many meshes.")] = 500,
+) -> None:
+    """Compare the rules on mutual TLS with istiod over meshes drawn from seeds."""
+    with _reported():
+        if mtls.run(console, first, meshes):
+            raise typer.Exit(1)
 
 
 @app.command("all")

@@ -3,8 +3,8 @@
 Pods with each set of labels are called in plaintext on some ports: where istiod has them take that,
 `strict-mtls` has to name what opens them, and what it names has to open the pods that it is about.
 Clients in each namespace tell how they would call Knative's Services: where they would not use
-mTLS, `destination-rule-keeps-mtls` has to name the DestinationRule, and the other way round; and
-where nothing makes them use it for a mutual local gateway, `local-gateway-mutual-tls` has to say so.
+mTLS, `destination-rule-keeps-mtls` has to name the DestinationRule, and the other way round; where
+nothing makes them use it for a mutual local gateway, `local-gateway-mutual-tls` has to say so.
 
 Two differences are meant. The autoscaler may be PERMISSIVE, as Red Hat's own scripts have it. And
 clients call in plaintext by themselves what a PeerAuthentication has take nothing else: that is for
@@ -88,7 +88,8 @@ def asked(istio: IstioTraffic, mesh: Mesh) -> Verdict:
     proxies = [_pod(pod, f"10.0.0.{index + 1}") for index, pod in enumerate(PODS)]
     proxies += [_client(namespace, f"10.0.1.{i + 1}") for i, namespace in enumerate(CLIENTS)]
     found = istio.answer({"objects": [*services(), *mesh.configuration()], "proxies": proxies})
-    assert not (found.get("error") or found.get("refused")), found.get("error", found["refused"])
+    problem = found.get("error") or found.get("refused")
+    assert not problem, problem
     states = found["proxies"]
     opened = {
         pod
@@ -139,9 +140,7 @@ def _findings(rule: Rule, mesh: Mesh) -> list[Violation]:
 
 
 def _plaintext(mesh: Mesh, verdict: Verdict) -> Iterator[str]:
-    named = {
-        (each.ref.namespace, each.ref.name) for each in _findings(strict_mtls.RULE, mesh)
-    }
+    named = {(each.ref.namespace, each.ref.name) for each in _findings(strict_mtls.RULE, mesh)}
     selectors = {
         (body["metadata"]["namespace"], body["metadata"]["name"]): selector_of(body)
         for body in mesh.authentications
@@ -184,9 +183,7 @@ def _clients(mesh: Mesh, verdict: Verdict, by_themselves: frozenset[Weak]) -> It
             yield f"destination-rule-keeps-mtls names {name}, and all clients use mTLS for {host}"
     unsaid = verdict.local == "auto" and mesh.mutual
     said = [
-        each
-        for each in _findings(local_gateway_mutual_tls.RULE, mesh)
-        if "plaintext" in each.found
+        each for each in _findings(local_gateway_mutual_tls.RULE, mesh) if "plaintext" in each.found
     ]
     if unsaid is not bool(said):
         yield f"clients call the local gateway with {verdict.local!r}, and {said} is found"

@@ -23,10 +23,8 @@ _NEEDED: Final = f"{MUTUAL}, or no tls: sidecars take clients with a certificate
 
 def check(world: World) -> Iterator[Finding]:
     """Check each DestinationRule by which some client calls a Service of the mesh's own."""
-    if not has_serverless(world):
-        return
     mesh = world.serverless_mesh
-    if mesh is None:
+    if mesh is None or not has_serverless(world):
         return
     others = [local_target(mesh)] if is_mutual(world) else []
     calls = ClientTls(world, mesh, Ages(world.running), others)
