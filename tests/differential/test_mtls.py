@@ -8,7 +8,7 @@ from tests.differential.mtls import asked, compare
 from tests.differential.mtls_worlds import mesh
 from toolchain.mesh.traffic import IstioTraffic
 
-SEEDS = range(24)
+SEEDS = range(16)
 
 
 @pytest.fixture(scope="module")
