@@ -1,6 +1,6 @@
 """The World: Kubernetes objects as they will be, and the meshes that they form."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -158,6 +158,13 @@ class World(Objects):
         """Whether Serverless is in no mesh for certain."""
         read = self.complete and self.unread.keys().isdisjoint({CONTROL_PLANE, ISTIO})
         return self.is_plain or (read and self.lacks_control_plane)
+
+
+def serverless_plane(world: World) -> Iterator[tuple[Mesh, Object]]:
+    """Give the mesh of Serverless and its control plane, where both are here."""
+    mesh = world.serverless_mesh
+    if mesh is not None and mesh.control_plane is not None:
+        yield mesh, mesh.control_plane
 
 
 def has_serverless(world: World) -> bool:

@@ -4,11 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from mesh_policy.control_plane import (
-    is_serverless_plane,
-    serverless_plane,
-    with_value,
-)
 from mesh_policy.documented.kinds import MESH_KINDS
 from mesh_policy.documented.names import DRAIN_DURATION, DRAIN_OF_SERVING
 from mesh_policy.documented.sections import MESH_SECTION
@@ -18,8 +13,9 @@ from mesh_policy.reading.durations import seconds
 from mesh_policy.reading.knative_workloads import KINDS, Workload, knative_workloads
 from mesh_policy.reading.proxy_config import ANNOTATION, DRAIN, Draining, annotated, draining
 from mesh_policy.reading.values import at, show, text
+from mesh_policy.remediation import is_serverless_plane, with_value
 from mesh_policy.rule import Rule
-from mesh_policy.world import World
+from mesh_policy.world import World, serverless_plane
 
 _NEEDED: Final = f"a duration above {DRAIN_OF_SERVING:.0f}s, such as {DRAIN_DURATION}"
 _REFUSED: Final = ("istiod can't read it, and so refuses the whole configuration of the mesh",)

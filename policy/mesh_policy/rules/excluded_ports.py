@@ -3,10 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from mesh_policy.control_plane import (
-    serverless_plane,
-    with_ports,
-)
 from mesh_policy.documented.kinds import MESH_KINDS
 from mesh_policy.documented.names import DRAIN_PORT, EXCLUDED_PORTS, METRICS_PORT
 from mesh_policy.documented.sections import MESH_SECTION
@@ -17,8 +13,9 @@ from mesh_policy.reading.interception import EXCLUDED, INCLUDED
 from mesh_policy.reading.knative_workloads import KINDS, Workload, knative_workloads
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, show, text, truth
+from mesh_policy.remediation import with_ports
 from mesh_policy.rule import Rule
-from mesh_policy.world import World
+from mesh_policy.world import World, serverless_plane
 
 _REWRITES: Final = (1, 25)
 """The first version of Istio whose injector also turns preStop hooks into calls of the proxy."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mesh_policy.control_plane import is_serverless_plane, with_value
 from mesh_policy.documented.kinds import GATEWAY, MESH_KINDS
 from mesh_policy.documented.names import (
     DEFAULT_INGRESS_LABELS,
@@ -19,6 +18,7 @@ from mesh_policy.reading.knative import is_integrated
 from mesh_policy.reading.label_selectors import Labels, labels, written
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, mapping, show, truth
+from mesh_policy.remediation import is_serverless_plane, with_value
 from mesh_policy.rule import Rule
 from mesh_policy.world import World, knative_gateway
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mesh_policy.control_plane import serverless_plane, with_ports
 from mesh_policy.documented.kinds import EVENTING, MESH_KINDS, OPERATOR_VERSION, SERVING
 from mesh_policy.documented.names import METRICS_BACKEND, METRICS_PORT, METRICS_PROTOCOL
 from mesh_policy.documented.sections import METRICS_SECTION
@@ -13,8 +12,9 @@ from mesh_policy.reading.knative import config_value
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.operators import serverless_version
 from mesh_policy.reading.values import UNKNOWN, show, text
+from mesh_policy.remediation import with_ports
 from mesh_policy.rule import Rule
-from mesh_policy.world import World
+from mesh_policy.world import World, serverless_plane
 
 _RENAMED: Final = (1, 38)
 """The version of Serverless from which on the key has its newer name."""

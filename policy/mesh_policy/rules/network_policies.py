@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from mesh_policy.control_plane import serverless_plane
 from mesh_policy.documented.kinds import (
     EVENTING,
     KNATIVE_SERVICE,
@@ -28,7 +27,7 @@ from mesh_policy.reading.network_policies import Direction, Pods, admits, allows
 from mesh_policy.reading.objects import Object, ref_of
 from mesh_policy.reading.values import UNKNOWN, at, changed, has_unknown, settable, show, text
 from mesh_policy.rule import Rule
-from mesh_policy.world import World
+from mesh_policy.world import World, serverless_plane
 
 _PATH: Final = ("metadata", "annotations", NO_NETWORK_POLICIES)
 _PLACE: Final = ".".join(_PATH)

@@ -3,11 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from mesh_policy.control_plane import (
-    is_serverless_plane,
-    serverless_plane,
-    with_value,
-)
 from mesh_policy.documented.kinds import MESH_KINDS, PEER_AUTHENTICATION
 from mesh_policy.documented.names import KNATIVE_NAMESPACES, SERVING_NAMESPACE, TRAFFIC_PORTS
 from mesh_policy.documented.sections import MESH_SECTION
@@ -21,8 +16,9 @@ from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.peer_authentication import Authentication, Scope, counting
 from mesh_policy.reading.values import UNKNOWN, at, number, show
+from mesh_policy.remediation import is_serverless_plane, with_value
 from mesh_policy.rule import Rule
-from mesh_policy.world import World
+from mesh_policy.world import World, serverless_plane
 
 _PATH: Final = SERVICE_MESH_2.mtls
 _WEAK: Final = ("PERMISSIVE", "DISABLE")

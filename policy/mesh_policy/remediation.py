@@ -1,13 +1,12 @@
-"""What the control plane of Serverless's mesh says, Service Mesh 2 and 3."""
+"""How rules remediate the control plane of Serverless's mesh."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mesh_policy.documented.kinds import CONTROL_PLANE
 from mesh_policy.documented.variants import SERVICE_MESH_2
-from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.interception import ports
-from mesh_policy.reading.objects import Object, ref_of
+from mesh_policy.reading.objects import ref_of
 from mesh_policy.reading.values import UNKNOWN, at, changed, items, settable
 from mesh_policy.world import World
 
@@ -39,10 +38,3 @@ def is_serverless_plane(body: Mapping[str, Any], world: World) -> bool:
     plane = mesh.control_plane if mesh else None
     ref = ref_of(body)
     return ref.kind == CONTROL_PLANE and plane is not None and plane.ref == ref
-
-
-def serverless_plane(world: World) -> Iterator[tuple[Mesh, Object]]:
-    """Give the mesh of Serverless and its control plane, where both are here."""
-    mesh = world.serverless_mesh
-    if mesh is not None and mesh.control_plane is not None:
-        yield mesh, mesh.control_plane
