@@ -43,6 +43,9 @@ NOT_LOCAL: Final = (
     ("sailoperator.io", "Istio"),
     ("cert-manager.io", "Certificate"),
     ("gateway.networking.k8s.io", "GatewayClass"),
+    ("eventing.knative.dev", "Broker"),
+    ("eventing.knative.dev", "KafkaSink"),
+    ("sources.knative.dev", "KafkaSource"),
 )
 """Kinds that rules read and the local API server has no definition of."""
 

@@ -55,6 +55,8 @@ class Variant:
     auto_mtls: Path
     """Where the control plane has clients use mTLS by themselves, which they do unless it is off.
     """
+    outbound: Path
+    """Where the control plane says what becomes of traffic to what the mesh does not know."""
     network_policies: Path
     """Where the control plane can be told to manage no network policies."""
     ingress_labels: Path
@@ -101,6 +103,7 @@ SERVICE_MESH_2: Final = Variant(
     discovery_selectors=("spec", "meshConfig", "discoverySelectors"),
     mtls=("spec", "security", "dataPlane", "mtls"),
     auto_mtls=("spec", "security", "dataPlane", "automtls"),
+    outbound=("spec", "proxy", "networking", "trafficControl", "outbound", "policy"),
     network_policies=("spec", "security", "manageNetworkPolicy"),
     ingress_labels=("spec", "gateways", "ingress", "service", "metadata", "labels"),
     permissive=(),
@@ -129,6 +132,7 @@ SERVICE_MESH_3: Final = Variant(
     discovery_selectors=("spec", "values", "meshConfig", "discoverySelectors"),
     mtls=(),
     auto_mtls=("spec", "values", "meshConfig", "enableAutoMtls"),
+    outbound=("spec", "values", "meshConfig", "outboundTrafficPolicy", "mode"),
     network_policies=(),
     ingress_labels=(),
     permissive=("autoscaler",),
