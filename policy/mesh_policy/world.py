@@ -131,13 +131,17 @@ class World(Objects):
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether Serverless is here, in no mesh, and nothing of it asks for one."""
+        """Whether Serverless is here, in no mesh, and nothing of it asks for one.
+
+        Whoever gives a mesh beside it without a cluster may mean the one for the other.
+        """
         resources = [*self.objects(SERVING), *self.objects(EVENTING)]
         if not resources or self.given_mesh is not None or any(map(asks_for_mesh, resources)):
             return False
         places = (mesh.has(name) for mesh in self.meshes for name in KNATIVE_NAMESPACES)
         return (
-            all(inside is False for inside in places)
+            (self.complete or not self.meshes)
+            and all(inside is False for inside in places)
             and not any(knative_gateway(self, name) for name in KNATIVE_GATEWAYS)
             and not any(item.ref.name == LOCAL_GATEWAY for item in self.objects(SERVICE))
         )

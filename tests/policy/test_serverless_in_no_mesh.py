@@ -36,6 +36,14 @@ KOURIER: Final = {
     **PLAIN,
     "spec": {"ingress": {"istio": {"enabled": False}, "kourier": {"enabled": True}}},
 }
+OLDER: Final[dict[str, Any]] = {
+    "apiVersion": "operators.coreos.com/v1alpha1",
+    "kind": "ClusterServiceVersion",
+    "metadata": {"name": "serverless-operator.v1.34.0", "namespace": "openshift-serverless"},
+    "spec": {"version": "1.34.0"},
+    "status": {"phase": "Succeeded"},
+}
+"""Without job-sink, of which the documented resources say nothing."""
 KAFKA: Final[dict[str, Any]] = {
     "apiVersion": "operator.serverless.openshift.io/v1alpha1",
     "kind": "KnativeKafka",
@@ -91,7 +99,7 @@ def live(bodies: list[dict[str, Any]], *, with_mesh_operator: bool) -> list[Resu
 
 
 def of_files(bodies: list[dict[str, Any]]) -> list[Result]:
-    return list(evaluate(RULES, World.of(map(Given, bodies))))
+    return list(evaluate(RULES, World.of(map(Given, [OLDER, *bodies]))))
 
 
 @pytest.mark.parametrize("with_mesh_operator", [True, False])

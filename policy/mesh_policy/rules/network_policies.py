@@ -99,7 +99,7 @@ def _unmanaged(world: World, mesh: Mesh) -> Iterator[Finding]:
     generating: set[str] = set()
     for resource in (*world.objects(SERVING), *world.objects(EVENTING)):
         namespace, value = resource.ref.namespace, resource.get(*_PATH)
-        on = uses_istio(resource)
+        on = _integrates(resource)
         if on is False or text(value) in _TRUE or value is True:
             continue
         generating.add(namespace)
@@ -120,6 +120,14 @@ def _unmanaged(world: World, mesh: Mesh) -> Iterator[Finding]:
     for namespace, wanted in flows.items():
         if namespace not in generating:
             yield from _shut(world.objects(NETWORK_POLICY, namespace), wanted)
+
+
+def _integrates(resource: Object) -> bool | None:
+    """Say whether the operator integrates a resource, or will when it is told to; None: not known.
+
+    In a mesh, that nothing is said of it is what `knative-gateway-config` is about.
+    """
+    return True if istio_switch(resource)[1] is None else uses_istio(resource)
 
 
 def _reason(mesh: Mesh) -> str:
@@ -173,12 +181,12 @@ def _flows(world: World, mesh: Mesh) -> Iterator[_Flow]:
     gateway = _pods(world, "the ingress gateway", place, carried)
     activator = _pods(world, "the activator", SERVING_NAMESPACE, {"app": "activator"})
     istiod = _pods(world, "istiod", mesh.namespace, {"app": "istiod"})
-    if any(uses_istio(item) is not False for item in world.objects(SERVING)):
+    if any(_integrates(item) is not False for item in world.objects(SERVING)):
         yield from _of_serving(world, activator, gateway)
         yield _Flow(activator, (istiod,), _DISCOVERY_PORT, Direction.EGRESS)
         yield _Flow(istiod, (activator,), _DISCOVERY_PORT)
         yield _Flow(gateway, (_ROUTERS, _HOSTS), _GATEWAY_PORT)
-    if any(uses_istio(item) is not False for item in world.objects(EVENTING)):
+    if any(_integrates(item) is not False for item in world.objects(EVENTING)):
         broker = _pods(world, "brokers", EVENTING_NAMESPACE, {"app": "mt-broker-ingress"})
         dispatcher = _pods(world, "channels", EVENTING_NAMESPACE, {"app": "imc-dispatcher"})
         webhook = _pods(world, "a webhook", EVENTING_NAMESPACE, {"app": "eventing-webhook"})
