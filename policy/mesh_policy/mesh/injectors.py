@@ -65,7 +65,9 @@ class Injectors:
         answers = [each.injection(pod, labels) for each in self._webhooks]
         answer = first_injecting(answers)
         silent = isinstance(answer, NotInjected) and answer.reason is Reason.NOT_ASKED
-        if silent and labels is None:
+        # With Service Mesh 2 a namespace's labels never ask.
+        by_labels = any(isinstance(each, RevisionWebhooks) for each in self._webhooks)
+        if silent and labels is None and by_labels:
             return Unsure(f"the labels of the namespace {pod.namespace} are not known")
         return answer
 
