@@ -1,6 +1,7 @@
 """The optional parts, put up by the real engine on the real API server."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 
-from harness import PulumiStack, make_stack, playing_operators
+from harness import PAUSE, PulumiStack, make_stack, playing_operators
 from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
@@ -232,6 +233,7 @@ def test_operators_bring_their_definitions(tmp_path: Path) -> None:
         subscriptions = ("operators.coreos.com", "v1alpha1", "subscriptions")
         while len(objects.list_cluster_custom_object(*subscriptions)["items"]) < 2:
             assert running.poll() is None, running.communicate()[0]
+            time.sleep(PAUSE)
         for item in taken:
             about = {"name": item["metadata"]["name"]}
             objects.create_cluster_custom_object(
