@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import check, dumps, istioctl, mtls, preview, rules
+from bench import check, dumps, injection, istioctl, mtls, preview, rules
 from bench.errors import BenchError
 from toolchain.errors import LocalEnvironmentError
 
@@ -78,6 +78,16 @@ def beside_istiod(
     with _reported():
         if mtls.run(console, first, meshes):
             raise typer.Exit(1)
+
+
+@app.command("injection")
+def beside_istio_s_injectors(
+    pods: Annotated[int, typer.Option(min=1, help="How many pods.")] = injection.PODS,
+    seed: Annotated[int, typer.Option(help="What they are made by.")] = injection.SEED,
+) -> None:
+    """Create pods through the real API server and Istio's injectors: is it as it is read?"""
+    with _reported():
+        injection.run(console, pods, seed)
 
 
 @app.command("all")

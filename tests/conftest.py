@@ -7,6 +7,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 _MESH: Final = "tests/e2e/mesh"
+COUNTED: Final = "counted"
+"""The property by which a test tells, at the end of the run, how much it has compared."""
 
 
 class _Scheduling(LoadScopeScheduling):
@@ -21,3 +23,11 @@ class _Scheduling(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling:
     """Have `--dist loadscope` mean that."""
     return _Scheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests have counted."""
+    for report in terminalreporter.getreports("passed"):
+        for name, said in report.user_properties:
+            if name == COUNTED:
+                terminalreporter.write_line(f"{report.nodeid}: {said}")

@@ -58,7 +58,8 @@ def setup(mesh: bool = False, bench: bool = False) -> None:
     steps = list(base(vendors))
     if mesh:
         steps += (*programs.steps(vendors), programs.traffic())
-    if bench:
+    if mesh or bench:
+        # The tests of the mesh render Istio's charts with it.
         steps.append(programs.istioctl(vendors))
     with _reported():
         perform_all(steps)

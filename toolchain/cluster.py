@@ -1,8 +1,8 @@
 """A local Kubernetes API server: etcd, kube-apiserver and kube-controller-manager, the real ones.
 
 Everything listens on 127.0.0.1, lives in one folder and ends with the process that started it.
-Admission webhooks are switched off: the services behind them are never served here, and the API
-server would look their names up outside the machine.
+Admission webhooks are switched off unless they are asked for: the services behind them are never
+served here, and the API server would look their names up outside the machine.
 """
 
 import subprocess
@@ -42,8 +42,9 @@ class Cluster:
     addresses stay the same while the object lives, also when the API server is restarted.
     """
 
-    def __init__(self, folder: Path, *api_server_flags: str) -> None:
+    def __init__(self, folder: Path, *api_server_flags: str, webhooks: bool = False) -> None:
         self.folder = folder
+        self._webhooks = webhooks
         self._api_server_flags = api_server_flags
         self.kubeconfig = folder / "kubeconfig"
         self._authority = LocalAuthority(folder / "pki")
@@ -181,11 +182,14 @@ class Cluster:
             f"--service-account-signing-key-file={self._service_accounts}",
             "--api-audiences=https://kubernetes.default.svc,istio-ca",
             "--allow-privileged=true",
-            "--disable-admission-plugins="
-            "ServiceAccount,MutatingAdmissionWebhook,ValidatingAdmissionWebhook",
+            f"--disable-admission-plugins={','.join(self._disabled())}",
             "--v=0",
             *self._api_server_flags,
         ]
+
+    def _disabled(self) -> list[str]:
+        webhooks = ["MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"]
+        return ["ServiceAccount", *(() if self._webhooks else webhooks)]
 
     def _controller_manager(self) -> list[str | Path]:
         return [

@@ -25,11 +25,19 @@ _ENVIRONMENT: Final = {
 class Istiod:
     """One mesh's istiod on one loopback address, with its documented ports."""
 
-    def __init__(self, namespace: str, address: str, kubeconfig: Path, folder: Path) -> None:
-        """Describe the istiod of the mesh whose control plane is in `namespace`."""
+    def __init__(
+        self, namespace: str, address: str, kubeconfig: Path, folder: Path, revision: str = ""
+    ) -> None:
+        """Describe the istiod of the mesh whose control plane is in `namespace`.
+
+        Without a `revision` it is the default one. Its injector needs a ConfigMap in the namespace.
+        """
         self.name = f"istiod.{namespace}.svc"
         self.xds = f"{address}:{XDS_PORT}"
         self.log = folder / "istiod.log"
+        self.webhook = f"https://{address}:15017/inject"
+        self.ready = f"http://{address}:8080/ready"
+        self._revision = revision
         self._namespace = namespace
         self._address = address
         self._kubeconfig = kubeconfig
@@ -72,7 +80,9 @@ class Istiod:
                 **_ENVIRONMENT,
                 "POD_NAME": "istiod-0",
                 "POD_NAMESPACE": self._namespace,
-                "ISTIOD_CUSTOM_HOST": self.name,
+                # The API server calls the injector's webhook by its address.
+                "ISTIOD_CUSTOM_HOST": f"{self.name},{self._address}",
+                "REVISION": self._revision,
                 "TOKEN_ISSUER": "https://kubernetes.default.svc",
             },
             cwd=self._folder,
