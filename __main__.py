@@ -18,13 +18,18 @@ from components.namespaces import Namespaces
 from components.operators import Operators
 from components.provider import KubernetesProvider, same_cluster
 from components.serving import KnativeServing
-from mesh_policy.documented.variants import SERVICE_MESH_2
 from preflight import certificates, existing_mesh, prerequisites
 from preflight.cluster import Cluster, Observed
 from preflight.errors import ClusterError, PreflightError
 from preflight.stack import Stack
 from serverless_mesh.errors import ServerlessMeshError
-from serverless_mesh.settings import FromAuthority, Settings, choose_apps_domain, from_config
+from serverless_mesh.settings import (
+    FromAuthority,
+    ServiceMesh2,
+    Settings,
+    choose_apps_domain,
+    from_config,
+)
 
 RENDERED: Final = "kubernetes:renderYamlToDirectory"
 """The key of a stack whose objects are written to files and not to a cluster."""
@@ -75,7 +80,7 @@ def integrate() -> None:
         return pulumi.ResourceOptions(depends_on=there, provider=kubernetes)
 
     mesh, lifecycle, knative = settings.mesh, settings.lifecycle, settings.knative
-    ingress, policies = mesh.ingress, mesh.manage_network_policy
+    ingress, injection, policies = mesh.ingress, mesh.injection, mesh.manage_network_policy
     namespaces = Namespaces(
         "namespaces",
         prerequisites.namespaces(settings),
@@ -83,7 +88,7 @@ def integrate() -> None:
     )
     operators = (
         Operators(
-            "operators", settings.operators, SERVICE_MESH_2, adopting, lifecycle, after(namespaces)
+            "operators", settings.operators, mesh.variant, adopting, lifecycle, after(namespaces)
         )
         if settings.operators is not None
         else None
@@ -117,17 +122,19 @@ def integrate() -> None:
         wildcard,
         operators,
         excluded_ports=(
-            existing_mesh.excluded_ports(mesh, found.control_plane) if mesh.existing else None
+            existing_mesh.excluded_ports(mesh, found.control_plane)
+            if isinstance(mesh, ServiceMesh2) and mesh.existing
+            else None
         ),
         shared={name for name, member in found.memberships.items() if member.shared},
     )
     gateways = Gateways("gateways", ingress, settings.certificate.secret, after(joined))
     serving = KnativeServing(
-        "serving", knative, ingress, lifecycle, policies, after(gateways, labelled)
+        "serving", knative, ingress, injection, lifecycle, policies, after(gateways, labelled)
     )
-    eventing = KnativeEventing("eventing", knative, lifecycle, policies, after(serving))
+    eventing = KnativeEventing("eventing", knative, injection, lifecycle, policies, after(serving))
     kafka = (
-        KnativeKafka("kafka", settings.kafka, lifecycle, after(eventing))
+        KnativeKafka("kafka", settings.kafka, injection, lifecycle, after(eventing))
         if settings.kafka is not None
         else None
     )
@@ -135,7 +142,7 @@ def integrate() -> None:
         DomainMappings("domain-mappings", settings.domain_mappings, lifecycle, after(serving))
     if settings.verification:
         verification.Verification(
-            "verification", settings.verification, lifecycle, after(eventing, kafka)
+            "verification", settings.verification, injection, lifecycle, after(eventing, kafka)
         )
         pulumi.export("verificationUrl", verification.url(settings.verification, domain))
 

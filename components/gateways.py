@@ -1,4 +1,4 @@
-"""The two Gateways and the local gateway's Service.
+"""The two Gateways, and how the local one is reached.
 
 Documentation: "Installing and configuring Service Mesh", step 4.
 """
@@ -6,7 +6,7 @@ Documentation: "Installing and configuring Service Mesh", step 4.
 import pulumi
 
 from components.resources import Manifest, annotated, child_options, declare
-from mesh_policy.documented.kinds import GATEWAY, SERVICE, header
+from mesh_policy.documented.kinds import DESTINATION_RULE, GATEWAY, SERVICE, header
 from mesh_policy.documented.names import (
     INGRESS_GATEWAY,
     INGRESS_PORT,
@@ -15,23 +15,17 @@ from mesh_policy.documented.names import (
     NO_PORT_TRANSLATION,
     SERVING_NAMESPACE,
 )
-from serverless_mesh.ingress import Ingress
+from serverless_mesh.ingress import Ingress, LocalTls
 
 
-def _gateway(ingress: Ingress, name: str, port: int, tls: dict[str, str]) -> Manifest:
+def _gateway(ingress: Ingress, name: str, port: int, tls: dict[str, str] | None) -> Manifest:
+    protocol = "HTTP" if tls is None else "HTTPS"
+    served = {"number": port, "name": protocol.lower(), "protocol": protocol}
+    server = {"port": served, "hosts": ["*"], **({} if tls is None else {"tls": tls})}
     return {
         **header(GATEWAY),
         "metadata": {"name": name, "namespace": SERVING_NAMESPACE},
-        "spec": {
-            "selector": dict(ingress.selector),
-            "servers": [
-                {
-                    "port": {"number": port, "name": "https", "protocol": "HTTPS"},
-                    "hosts": ["*"],
-                    "tls": tls,
-                }
-            ],
-        },
+        "spec": {"selector": dict(ingress.selector), "servers": [server]},
     }
 
 
@@ -42,8 +36,10 @@ def ingress_gateway(ingress: Ingress, secret: str) -> Manifest:
 
 
 def local_gateway(ingress: Ingress) -> Manifest:
-    """Return the Gateway of cluster-local traffic, which asks every client for mTLS."""
-    return _gateway(ingress, LOCAL_GATEWAY, LOCAL_PORT, {"mode": "ISTIO_MUTUAL"})
+    """Return the Gateway of cluster-local traffic, which asks every client for mTLS by default."""
+    plain = ingress.local_tls is LocalTls.PLAIN
+    tls = None if plain else {"mode": "ISTIO_MUTUAL"}
+    return _gateway(ingress, LOCAL_GATEWAY, LOCAL_PORT, tls)
 
 
 def local_gateway_service(ingress: Ingress) -> Manifest:
@@ -63,6 +59,20 @@ def local_gateway_service(ingress: Ingress) -> Manifest:
     }
 
 
+def local_gateway_rule(ingress: Ingress) -> Manifest:
+    """Return the DestinationRule by which clients call the local gateway by mTLS.
+
+    A gateway's pods do not say that they speak it, so that sidecars would send plaintext. Service
+    Mesh 2 has such a rule for every host. In the Service's own namespace all clients see it.
+    """
+    host = f"{LOCAL_GATEWAY}.{ingress.namespace}.svc.cluster.local"
+    return {
+        **header(DESTINATION_RULE),
+        "metadata": {"name": LOCAL_GATEWAY, "namespace": ingress.namespace},
+        "spec": {"host": host, "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}},
+    }
+
+
 class Gateways(pulumi.ComponentResource):
     """Both Knative gateways and the local gateway's Service."""
 
@@ -76,4 +86,6 @@ class Gateways(pulumi.ComponentResource):
         # The gateway's pods are the operator's, and may come after the Service: nothing to await.
         service = annotated(local_gateway_service(ingress), {"pulumi.com/skipAwait": "true"})
         declare(f"{LOCAL_GATEWAY}-service", service, child)
+        if ingress.local_tls is LocalTls.MUTUAL_BY_RULE:
+            declare(f"{LOCAL_GATEWAY}-rule", local_gateway_rule(ingress), child)
         self.register_outputs({})

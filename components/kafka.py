@@ -21,6 +21,7 @@ from mesh_policy.documented.names import (
     KAFKA_WORKLOADS,
 )
 from mesh_policy.reading.kafka_servers import Server
+from serverless_mesh.injection import Injection
 from serverless_mesh.settings import Kafka, Lifecycle
 
 WITH_SIDECAR: Final = (KAFKA_CONTROLLER, *chain.from_iterable(KAFKA_WORKLOADS.values()))
@@ -44,7 +45,7 @@ def bootstrap_servers(section: Kafka) -> str:
     )
 
 
-def kafka(section: Kafka) -> Manifest:
+def kafka(section: Kafka, injection: Injection) -> Manifest:
     """Return the manifest of KnativeKafka with the chosen features."""
     brokers, features = bootstrap_servers(section), section.features
     spec: dict[str, Any] = {name: {"enabled": name in features} for name in ("channel", "source")}
@@ -61,7 +62,7 @@ def kafka(section: Kafka) -> Manifest:
     return {
         **header(KAFKA),
         "metadata": {"name": KAFKA_NAME, "namespace": EVENTING_NAMESPACE},
-        "spec": {**spec, "workloads": workloads(WITH_SIDECAR)},
+        "spec": {**spec, "workloads": workloads(WITH_SIDECAR, injection)},
     }
 
 
@@ -111,6 +112,7 @@ class KnativeKafka(pulumi.ComponentResource):
         self,
         name: str,
         section: Kafka,
+        injection: Injection,
         lifecycle: Lifecycle,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -119,7 +121,7 @@ class KnativeKafka(pulumi.ComponentResource):
             declare(entry["metadata"]["name"], entry, child_options(self, opts))
             for entry in service_entries(section)
         ]
-        manifest = ready(kafka(section), lifecycle.ready_timeout_seconds)
+        manifest = ready(kafka(section, injection), lifecycle.ready_timeout_seconds)
         child = pulumi.ResourceOptions.merge(
             child_options(self, opts), pulumi.ResourceOptions(depends_on=entries)
         )

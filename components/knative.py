@@ -1,25 +1,27 @@
 """What Knative's resources have in common: sidecars, annotations, metrics."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from mesh_policy.documented.names import (
-    INJECT,
     METRICS_BACKEND,
     METRICS_PROTOCOL,
     NO_NETWORK_POLICIES,
     REQUEST_METRICS_PROTOCOL,
-    REWRITE_PROBES,
 )
+from serverless_mesh.injection import Injection
 from serverless_mesh.settings import Knative
 
-SIDECAR: Final = {INJECT: "true", REWRITE_PROBES: "true"}
-"""The annotations that inject the proxy, and let probes pass through it."""
+
+def pod_metadata(injection: Injection) -> dict[str, dict[str, str]]:
+    """Return the labels and annotations by which a pod gets a sidecar, and probes pass through."""
+    parts = {"labels": dict(injection.labels), "annotations": dict(injection.annotations)}
+    return {name: part for name, part in parts.items() if part}
 
 
-def workloads(names: Iterable[str]) -> list[dict[str, Any]]:
+def workloads(names: Iterable[str], injection: Injection) -> list[dict[str, Any]]:
     """Return the `workloads` (or `deployments`) of a Knative resource, each with a sidecar."""
-    return [{"name": name, "annotations": dict(SIDECAR)} for name in names]
+    return [{"name": name, **pod_metadata(injection)} for name in names]
 
 
 def annotations(network_policies: bool) -> dict[str, str]:

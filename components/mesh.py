@@ -6,7 +6,11 @@ import pulumi
 
 from components.service_mesh_2.control_plane import ServiceMeshControlPlane
 from components.service_mesh_2.member_roll import MemberRoll
-from serverless_mesh.settings import Settings
+from components.service_mesh_3.ingress_gateway import IngressGateway
+from components.service_mesh_3.istio import Istio
+from components.service_mesh_3.membership import Membership
+from components.service_mesh_3.policies import MeshPolicies
+from serverless_mesh.settings import ServiceMesh2, ServiceMesh3, Settings
 
 After = Callable[..., pulumi.ResourceOptions]
 """Returns the options of a component that comes after others."""
@@ -22,19 +26,28 @@ def declare_mesh(
 ) -> pulumi.ComponentResource:
     """Declare the mesh with its members, and return what comes last of it.
 
-    `excluded_ports` are those of an existing control plane; memberships in the `shared` namespaces
-    are kept when they leave the stack.
+    Of Service Mesh 2, `excluded_ports` are those of an existing control plane; memberships in the
+    `shared` namespaces are kept when they leave the stack.
     """
-    section, lifecycle = settings.mesh, settings.lifecycle
-    control_plane = ServiceMeshControlPlane(
-        "control-plane", section, lifecycle, excluded_ports, after(*before)
-    )
-    return MemberRoll(
-        "member-roll",
-        section,
-        settings.members,
-        adopting,
-        lifecycle,
-        shared,
-        after(control_plane),
-    )
+    match settings.mesh:
+        case ServiceMesh2() as section:
+            control_plane = ServiceMeshControlPlane(
+                "control-plane", section, settings.lifecycle, excluded_ports, after(*before)
+            )
+            return MemberRoll(
+                "member-roll",
+                section,
+                settings.members,
+                adopting,
+                settings.lifecycle,
+                shared,
+                after(control_plane),
+            )
+        case ServiceMesh3() as section:
+            istio = Istio("istio", section, settings.lifecycle, after(*before))
+            namespaces = [*section.namespaces.values(), *settings.members]
+            membership = Membership(
+                "membership", section, namespaces, settings.joining, after(istio)
+            )
+            policies = MeshPolicies("policies", section, settings.members, after(istio))
+            return IngressGateway("ingress-gateway", section, after(membership, policies))

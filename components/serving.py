@@ -17,17 +17,20 @@ from mesh_policy.documented.names import (
     SERVING_WORKLOADS,
 )
 from serverless_mesh.ingress import Ingress
+from serverless_mesh.injection import Injection
 from serverless_mesh.settings import Knative, Lifecycle
 
 
-def serving(section: Knative, ingress: Ingress, network_policies: bool = True) -> Manifest:
+def serving(
+    section: Knative, ingress: Ingress, injection: Injection, network_policies: bool = True
+) -> Manifest:
     """Return the manifest of KnativeServing with the Istio integration.
 
     Without `network_policies` it makes none either, as the mesh does not.
     """
     spec: dict[str, Any] = {
         "ingress": {"istio": {"enabled": True}},
-        "deployments": workloads(SERVING_WORKLOADS),
+        "deployments": workloads(SERVING_WORKLOADS, injection),
     }
     if config := {**_gateways(ingress), **observability(section)}:
         spec["config"] = config
@@ -76,12 +79,13 @@ class KnativeServing(pulumi.ComponentResource):
         name: str,
         section: Knative,
         ingress: Ingress,
+        injection: Injection,
         lifecycle: Lifecycle,
         network_policies: bool = True,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:serving:KnativeServing", name, None, opts)
-        manifest = serving(section, ingress, network_policies)
+        manifest = serving(section, ingress, injection, network_policies)
         child = protected(child_options(self, opts), lifecycle.protect)
         declare(SERVING_NAME, ready(manifest, lifecycle.ready_timeout_seconds), child)
         self.register_outputs({})

@@ -2,11 +2,12 @@
 
 import pulumi
 
-from components.knative import SIDECAR
+from components.knative import pod_metadata
 from components.resources import Manifest, child_options, declare, ready
 from mesh_policy.documented.kinds import KNATIVE_SERVICE, header
 from mesh_policy.documented.names import PASSTHROUGH
 from serverless_mesh import settings
+from serverless_mesh.injection import Injection
 from serverless_mesh.settings import Lifecycle
 
 
@@ -15,8 +16,8 @@ def url(section: settings.Verification, apps_domain: str) -> str:
     return f"https://{section.first_label}.{apps_domain}"
 
 
-def service(section: settings.Verification) -> Manifest:
-    """Return the manifest of the Knative Service, with the three documented annotations."""
+def service(section: settings.Verification, injection: Injection) -> Manifest:
+    """Return the manifest of the Knative Service: in the mesh, and reached by its own TLS."""
     return {
         **header(KNATIVE_SERVICE),
         "metadata": {
@@ -26,7 +27,7 @@ def service(section: settings.Verification) -> Manifest:
         },
         "spec": {
             "template": {
-                "metadata": {"annotations": dict(SIDECAR)},
+                "metadata": pod_metadata(injection),
                 "spec": {"containers": [{"image": section.image}]},
             }
         },
@@ -40,10 +41,11 @@ class Verification(pulumi.ComponentResource):
         self,
         name: str,
         section: settings.Verification,
+        injection: Injection,
         lifecycle: Lifecycle,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:verification:Verification", name, None, opts)
-        manifest = ready(service(section), lifecycle.ready_timeout_seconds)
+        manifest = ready(service(section, injection), lifecycle.ready_timeout_seconds)
         declare(section.name, manifest, child_options(self, opts))
         self.register_outputs({})

@@ -17,7 +17,9 @@ from mesh_policy.cluster.api import Api, RefusedError, shaped
 from mesh_policy.cluster.kubeconfig import AT_ONCE, KubeconfigError
 from mesh_policy.cluster.retries import Retries
 from mesh_policy.documented.kinds import (
+    DEFINITION,
     INGRESS_CONFIG,
+    ISTIO,
     MEMBER,
     MEMBER_ROLL,
     SECRET,
@@ -29,12 +31,15 @@ from mesh_policy.documented.names import DEFAULT_ROLL, MEMBER_OF, SERVING_NAME, 
 from mesh_policy.documented.variants import Path
 from mesh_policy.findings import Ref
 from mesh_policy.reading.ownership import managers
-from mesh_policy.reading.values import at, mapping, strings, text
+from mesh_policy.reading.values import at, items, mapping, strings, text
 from preflight.errors import ClusterError
 
 _PLUGIN: Final = "pulumi-kubernetes"
 """How the names of the Kubernetes plugin's field managers begin, whatever the stack."""
 _OLM: Final = "/apis/operators.coreos.com"
+_SAIL: Final = f"/apis/{api_version(ISTIO)}"
+_ISTIO_DEFINITION: Final = f"istios.{ISTIO.group}"
+_OF_INGRESS: Final = "ingress.operator.openshift.io/owned"
 _ALWAYS_THERE: Final = "kube-system"
 """A namespace that lives as long as its cluster: its uid tells clusters apart."""
 _ANSWER_WITHIN: Final = 30.0
@@ -47,11 +52,26 @@ _BUSY_WITHIN: Final = 15.0
 class Namespace:
     """A namespace that is there, and whether it is being deleted.
 
-    `member_of` is the namespace of the mesh that it is in, as Service Mesh labels it.
+    `member_of` is the namespace of the mesh that it is in, as Service Mesh 2 labels it; `labels`
+    are all of its labels.
     """
 
     terminating: bool = False
     member_of: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Istio:
+    """An Istio of Service Mesh 3 that is there."""
+
+    name: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def namespace(self) -> str:
+        """Where its control plane is."""
+        return text(at(self.body, "spec", "namespace"))
 
 
 @dataclass(frozen=True)
@@ -87,6 +107,8 @@ class Subscription:
     namespace: str
     name: str
     package: str
+    of_ingress: bool = False
+    """Whether it is of OpenShift's ingress operator, which needs a Service Mesh of its own."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +121,9 @@ class Observed:
     `roll` are the members that the mesh's roll lists. `memberships` are those of the namespaces
     that were asked for. `subscriptions` and `operator_groups` are there only if asked for.
     `certificate` are the certificate and the key of an existing wildcard secret, in PEM.
-    `identity` tells the cluster from others, whatever its address is.
+    `identity` tells the cluster from others, whatever its address is. Of Service Mesh 3, `istios`
+    are all that there are, `revisions` and `tags` the names to which injection labels can lead,
+    and `istio_versions` what the operator takes as an Istio's version, empty where not known.
     """
 
     namespaces: Mapping[str, Namespace] = field(default_factory=dict)
@@ -113,6 +137,10 @@ class Observed:
     operator_groups: tuple[str, ...] = ()
     certificate: tuple[str, str] | None = field(default=None, repr=False)
     identity: str | None = None
+    istios: tuple[Istio, ...] = ()
+    revisions: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    istio_versions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -180,6 +208,11 @@ class Cluster:
                 for namespace in wanted.memberships
             }
             subscribed = pool.submit(_listed, api, f"{_OLM}/v1alpha1/subscriptions", operators)
+            istios, revisions, tags = (
+                pool.submit(_listed, api, f"{_SAIL}/{plural}", _SAIL)
+                for plural in ("istios", "istiorevisions", "istiorevisiontags")
+            )
+            definition = pool.submit(self._get, DEFINITION, "", _ISTIO_DEFINITION)
             groups = pool.submit(
                 _listed, api, f"{_OLM}/v1/namespaces/{operators}/operatorgroups", operators
             )
@@ -202,6 +235,10 @@ class Cluster:
                 tuple(item["metadata"]["name"] for item in groups.result()),
                 _certificate(wildcard.result()) if wildcard else None,
                 namespaces.get(_ALWAYS_THERE, {}).get("metadata", {}).get("uid"),
+                tuple(Istio(item["metadata"]["name"], item) for item in istios.result()),
+                _names(revisions.result()),
+                _names(tags.result()),
+                _istio_versions(definition.result()),
             )
 
     def _get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
@@ -245,7 +282,21 @@ def _listed(api: Api, path: str, wanted: str | None) -> list[dict[str, Any]]:
 
 def _namespace(item: dict[str, Any]) -> Namespace:
     about = item["metadata"]
-    return Namespace("deletionTimestamp" in about, about.get("labels", {}).get(MEMBER_OF))
+    labels = about.get("labels", {})
+    return Namespace("deletionTimestamp" in about, labels.get(MEMBER_OF), labels)
+
+
+def _names(found: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    return frozenset(item["metadata"]["name"] for item in found)
+
+
+def _istio_versions(definition: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return what the definition of Istio takes as a version."""
+    for version in items(at(definition, "spec", "versions")):
+        path = ("openAPIV3Schema", "properties", "spec", "properties", "version", "enum")
+        if found := strings(at(version, "schema", *path)):
+            return tuple(found)
+    return ()
 
 
 def _apps_domain(found: dict[str, Any]) -> str | None:
@@ -273,7 +324,8 @@ def membership(item: Mapping[str, Any]) -> Membership:
 
 def _subscription(item: dict[str, Any]) -> Subscription:
     about = item["metadata"]
-    return Subscription(about["namespace"], about["name"], text(at(item, "spec", "name")))
+    owned = _OF_INGRESS in about.get("annotations", {})
+    return Subscription(about["namespace"], about["name"], text(at(item, "spec", "name")), owned)
 
 
 def _certificate(found: dict[str, Any] | None) -> tuple[str, str] | None:

@@ -11,9 +11,13 @@ from mesh_policy.documented.kinds import (
     CONTROL_PLANE,
     EVENTING,
     GATEWAY,
+    ISTIO,
+    ISTIO_CNI,
+    ISTIO_REVISION_TAG,
     KAFKA,
     MEMBER,
     MEMBER_ROLL,
+    PEER_AUTHENTICATION,
     SERVING,
     SUBSCRIPTION,
     Kind,
@@ -26,11 +30,18 @@ from mesh_policy.documented.names import (
     SERVERLESS_NAMESPACE,
     SERVING_NAMESPACE,
 )
-from mesh_policy.documented.variants import SERVICE_MESH_2
-from preflight import existing_mesh
+from preflight import existing_mesh, service_mesh_3
 from preflight.cluster import Observed, Wanted
 from preflight.errors import PreflightError
-from serverless_mesh.settings import PROJECT, FromCertManager, FromSecret, Settings
+from serverless_mesh.settings import (
+    PROJECT,
+    FromCertManager,
+    FromSecret,
+    Mesh,
+    ServiceMesh2,
+    ServiceMesh3,
+    Settings,
+)
 
 
 class _Provider(NamedTuple):
@@ -49,7 +60,7 @@ _CERT_MANAGER: Final = _Provider("cert-manager")
 def namespaces(settings: Settings) -> list[str]:
     """Return the namespaces that must be there, in the order in which they are needed."""
     operators = [SERVERLESS_NAMESPACE, OPERATORS_NAMESPACE] if settings.operators else []
-    return [settings.mesh.namespace, *settings.members, *operators]
+    return [*settings.mesh.namespaces.values(), *settings.members, *operators]
 
 
 def wanted(settings: Settings) -> Wanted:
@@ -59,20 +70,26 @@ def wanted(settings: Settings) -> Wanted:
         settings.mesh.namespace,
         tuple(_providers(settings)),
         (settings.mesh.ingress.namespace, settings.certificate.secret) if existing_secret else None,
-        tuple(settings.members) if settings.mesh.existing else (),
+        tuple(settings.members) if _joins_singly(settings.mesh) else (),
         SERVERLESS_NAMESPACE if settings.operators else None,
     )
 
 
+def _joins_singly(mesh: Mesh) -> bool:
+    """Say whether namespaces join by a ServiceMeshMember each."""
+    return isinstance(mesh, ServiceMesh2) and mesh.existing
+
+
 def _providers(settings: Settings) -> dict[Kind, _Provider]:
     """Return the kinds that are needed from the start, each with what provides it."""
-    needed = {
-        SERVING: _SERVERLESS,
-        EVENTING: _SERVERLESS,
-        CONTROL_PLANE: _MESH,
-        GATEWAY: _MESH,
-        MEMBER if settings.mesh.existing else MEMBER_ROLL: _MESH,
-    }
+    needed = {SERVING: _SERVERLESS, EVENTING: _SERVERLESS, GATEWAY: _MESH}
+    match settings.mesh:
+        case ServiceMesh2(existing=existing):
+            needed |= {CONTROL_PLANE: _MESH, MEMBER if existing else MEMBER_ROLL: _MESH}
+        case ServiceMesh3() as mesh:
+            needed |= dict.fromkeys((ISTIO, ISTIO_CNI, PEER_AUTHENTICATION), _MESH)
+            if mesh.makes_tag:
+                needed[ISTIO_REVISION_TAG] = _MESH
     if settings.kafka:
         needed[KAFKA] = _SERVERLESS
     if settings.operators:
@@ -94,15 +111,26 @@ def check(
     """
     problems = [
         *_operators(settings, found),
-        *_installed(found),
+        *_installed(settings, found),
         *_going(settings, found),
-        *_moved(settings, found),
-        *_elsewhere(settings, found),
-        *_put_out(settings, found, listed),
+        *_of_the_mesh(settings, found, listed),
         *_absent(settings, found),
     ]
     if problems:
         raise PreflightError("\n".join(problems))
+
+
+def _of_the_mesh(
+    settings: Settings, found: Observed, listed: Callable[[], Container[str]]
+) -> Iterator[str]:
+    match settings.mesh:
+        case ServiceMesh2() as mesh:
+            yield from _moved(mesh, found)
+            yield from _elsewhere(mesh, settings, found)
+            yield from _put_out(mesh, settings, found, listed)
+            yield from _no_control_plane(mesh, found)
+        case ServiceMesh3() as mesh:
+            yield from service_mesh_3.problems(mesh, settings, found)
 
 
 def _operators(settings: Settings, found: Observed) -> Iterator[str]:
@@ -118,12 +146,18 @@ def _operators(settings: Settings, found: Observed) -> Iterator[str]:
         )
 
 
-def _installed(found: Observed) -> Iterator[str]:
+def _installed(settings: Settings, found: Observed) -> Iterator[str]:
     """Refuse to install an operator a second time, which breaks the first."""
-    packages = SERVICE_MESH_2.subscriptions
+    packages = settings.mesh.variant.subscriptions
     ours = {(namespace, package) for package, namespace in packages.items()}
     for each in found.subscriptions:
-        if each.package in packages and (each.namespace, each.name) not in ours:
+        if each.of_ingress and each.package in packages:
+            yield (
+                f"the Subscription {each.namespace}/{each.name} is of OpenShift's ingress "
+                "operator, which chooses the version by it for its own gateways. Remove the "
+                f"section {PROJECT}:operators, and use that operator as it is"
+            )
+        elif each.package in packages and (each.namespace, each.name) not in ours:
             yield (
                 f"{each.package} is installed already, by the Subscription "
                 f"{each.namespace}/{each.name}. Remove the section {PROJECT}:operators to use it"
@@ -149,51 +183,51 @@ def _going(settings: Settings, found: Observed) -> Iterator[str]:
         )
 
 
-def _elsewhere(settings: Settings, found: Observed) -> Iterator[str]:
+def _elsewhere(mesh: ServiceMesh2, settings: Settings, found: Observed) -> Iterator[str]:
     """Refuse a project that is a member of another mesh; it can be in one only."""
     for project in settings.members:
         labelled = found.namespaces[project].member_of if project in found.namespaces else None
         joined = found.memberships.get(project)
-        mesh = joined.mesh_namespace if joined is not None else labelled
+        where = joined.mesh_namespace if joined is not None else labelled
         membership = f"ServiceMeshMember {project}/{DEFAULT_ROLL}"
         # Where Serverless itself runs in another one, `_moved` says so.
-        if mesh not in (None, settings.mesh.namespace) and project != SERVING_NAMESPACE:
+        if where not in (None, mesh.namespace) and project != SERVING_NAMESPACE:
             by = f"its {membership}" if joined is not None else "a member roll"
             yield (
-                f"the namespace {project} is in the mesh of {mesh} by {by}, and a namespace is in "
+                f"the namespace {project} is in the mesh of {where} by {by}, and a namespace is in "
                 f"one mesh only. Have it leave that one, or leave it out of {PROJECT}:projects"
             )
-        elif joined is not None and joined.control_plane != settings.mesh.name:
+        elif joined is not None and joined.control_plane != mesh.name:
             yield (
                 f"the {membership} is of the control plane "
                 f"{joined.mesh_namespace}/{joined.control_plane}, but {PROJECT}:mesh.name is "
-                f"{settings.mesh.name}"
+                f"{mesh.name}"
             )
 
 
 def _put_out(
-    settings: Settings, found: Observed, listed: Callable[[], Container[str]]
+    mesh: ServiceMesh2, settings: Settings, found: Observed, listed: Callable[[], Container[str]]
 ) -> Iterator[str]:
     """Refuse to take members out of the stack's own roll that others have put there."""
     extra = [name for name in found.roll if name not in settings.members]
-    if settings.mesh.existing or not extra:
+    if mesh.existing or not extra:
         return
     ours = listed()
     if others := [name for name in extra if name not in ours]:
         yield (
-            f"the ServiceMeshMemberRoll {settings.mesh.namespace}/{DEFAULT_ROLL} lists "
+            f"the ServiceMeshMemberRoll {mesh.namespace}/{DEFAULT_ROLL} lists "
             f"{', '.join(others)} besides the stack's own, and the update would put them out of "
             f"the mesh. Add them to {PROJECT}:projects, or take them out of the roll yourself"
         )
 
 
-def _moved(settings: Settings, found: Observed) -> Iterator[str]:
+def _moved(mesh: ServiceMesh2, found: Observed) -> Iterator[str]:
     serving, plane = found.namespaces.get(SERVING_NAMESPACE), found.control_plane
-    other_plane = plane is not None and plane.name != settings.mesh.name
+    other_plane = plane is not None and plane.name != mesh.name
     if plane is not None and other_plane and not (found.serving and serving):
         yield (
-            f"{PROJECT}:mesh.name is {settings.mesh.name}, but the control plane in "
-            f"{settings.mesh.namespace} is {plane.name}, and a namespace has one only. Set it to "
+            f"{PROJECT}:mesh.name is {mesh.name}, but the control plane in "
+            f"{mesh.namespace} is {plane.name}, and a namespace has one only. Set it to "
             f"that, or {PROJECT}:mesh.namespace to another namespace"
         )
     if not found.serving or serving is None:
@@ -203,27 +237,30 @@ def _moved(settings: Settings, found: Observed) -> Iterator[str]:
         "uninstall and install again: `pulumi destroy` with the old value, then `pulumi up` with "
         "the new one"
     )
-    if serving.member_of not in (None, settings.mesh.namespace):
+    if serving.member_of not in (None, mesh.namespace):
         yield (
-            f"{PROJECT}:mesh.namespace is {settings.mesh.namespace}, but Serverless runs in the "
+            f"{PROJECT}:mesh.namespace is {mesh.namespace}, but Serverless runs in the "
             f"mesh of {serving.member_of}. {way_on}"
         )
     elif plane is not None and other_plane:
         yield (
-            f"{PROJECT}:mesh.name is {settings.mesh.name}, but Serverless runs in the mesh "
-            f"{settings.mesh.namespace}/{plane.name}. {way_on}"
+            f"{PROJECT}:mesh.name is {mesh.name}, but Serverless runs in the mesh "
+            f"{mesh.namespace}/{plane.name}. {way_on}"
+        )
+
+
+def _no_control_plane(mesh: ServiceMesh2, found: Observed) -> Iterator[str]:
+    if found.namespaces and mesh.existing and found.control_plane is None:
+        yield (
+            f"{PROJECT}:mesh.existing is true, but there is no ServiceMeshControlPlane in "
+            f"{mesh.namespace}; set mesh.namespace to where it is, or mesh.existing to false to "
+            "have one made"
         )
 
 
 def _absent(settings: Settings, found: Observed) -> Iterator[str]:
     if not found.namespaces:
         return
-    if settings.mesh.existing and found.control_plane is None:
-        yield (
-            f"{PROJECT}:mesh.existing is true, but there is no ServiceMeshControlPlane in "
-            f"{settings.mesh.namespace}; set mesh.namespace to where it is, or mesh.existing to "
-            "false to have one made"
-        )
     if isinstance(settings.certificate, FromSecret) and found.certificate is None:
         yield (
             f"{PROJECT}:certificate.from is secret, but there is no Secret "
@@ -238,7 +275,7 @@ def announcements(settings: Settings, found: Observed) -> list[str]:
     Raises:
         PreflightError: they did not agree.
     """
-    plane = found.control_plane
-    if plane is None or not settings.mesh.existing:
+    plane, mesh = found.control_plane, settings.mesh
+    if plane is None or not isinstance(mesh, ServiceMesh2) or not mesh.existing:
         return []
-    return existing_mesh.agreed(settings.mesh, plane)
+    return existing_mesh.agreed(mesh, plane)

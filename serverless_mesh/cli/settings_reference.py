@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from serverless_mesh.settings import PROJECT, Settings
+from serverless_mesh.settings import DISCRIMINATORS, PROJECT, Settings
 
 MARK: Final = "# Below: generated from serverless_mesh/settings by `make docs`.\n"
 _TYPES: Final = ("integer", "boolean", "string", "array", "object")
@@ -135,8 +135,11 @@ def reference() -> str:
         lines += ["", f"## `{key}`", "", schema["properties"][key]["description"]]
         for option in options:
             if len(options) > 1:
-                source = option["properties"]["from"]
-                lines += ["", f"### `from: {source['const']}`"]
+                part = next(
+                    each for each in DISCRIMINATORS.values() if each in option["properties"]
+                )
+                value = option["properties"][part]["const"]
+                lines += ["", f"### `{part}: {value}`"]
             lines += ["", *_table(option, definitions, f"{key}.")]
     return "\n".join(lines) + "\n"
 

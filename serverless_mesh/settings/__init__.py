@@ -11,6 +11,7 @@ from serverless_mesh.settings.parsing import (
     refuse_plaintext,
 )
 from serverless_mesh.settings.sections import (
+    DISCRIMINATORS,
     PROJECT,
     Certificate,
     FromAuthority,
@@ -24,13 +25,16 @@ from serverless_mesh.settings.sections import (
     LabelledSecret,
     Lifecycle,
     MappedDomain,
+    Mesh,
     Operators,
     ServiceMesh2,
+    ServiceMesh3,
     Settings,
     Verification,
 )
 
 __all__ = [
+    "DISCRIMINATORS",
     "PROJECT",
     "SECRETS",
     "Certificate",
@@ -45,8 +49,10 @@ __all__ = [
     "LabelledSecret",
     "Lifecycle",
     "MappedDomain",
+    "Mesh",
     "Operators",
     "ServiceMesh2",
+    "ServiceMesh3",
     "Settings",
     "SettingsError",
     "Verification",

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Tag
 from mesh_policy.escaping import printable
 from mesh_policy.reading.private_keys import holds_private_key
 from serverless_mesh.errors import ServerlessMeshError
-from serverless_mesh.settings.sections import PROJECT, Settings
+from serverless_mesh.settings.sections import DISCRIMINATORS, PROJECT, Settings
 
 SECRETS: Final = ("privateKey",)
 """The keys that must be set with `--secret`."""
@@ -243,8 +243,9 @@ def _lines(problem: dict[str, Any], secrets: Container[str]) -> list[str]:
         case "missing":
             return [f"{PROJECT}:{key} must be set"]
         case "union_tag_invalid":
-            key, said = f"{key}.from", f"takes {problem['ctx']['expected_tags']}"
-            found = problem["input"]["from"]
+            part = DISCRIMINATORS[problem["ctx"]["discriminator"]]
+            key, said = f"{key}.{part}", f"takes {problem['ctx']['expected_tags']}"
+            found = problem["input"][part]
         case "model_type" | "union_tag_not_found":
             said = "takes a section, which is keys with values"
         case _:

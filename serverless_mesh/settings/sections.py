@@ -4,18 +4,30 @@ Field names are the keys of the stack file in camel case.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, model_validator
 from pydantic.alias_generators import to_camel
 
 from mesh_policy.documented.names import (
+    AUTOSCALING_PORT,
     DEFAULT_MESH_NAMESPACE,
+    DEFAULT_REVISION,
+    DEPLOYED_INGRESS,
     DRAIN_DURATION,
+    ENABLED,
     EXCLUDED_PORTS,
+    GATEWAY_SELECTOR,
+    INJECT,
+    INJECTION,
     KNATIVE_NAMESPACES,
+    REVISION,
+    REWRITE_PROBES,
+    SERVING_INGRESS_NAMESPACE,
 )
-from serverless_mesh.ingress import Ingress
+from mesh_policy.documented.variants import SERVICE_MESH_2, SERVICE_MESH_3, Variant
+from serverless_mesh.ingress import Ingress, LocalTls
+from serverless_mesh.injection import Injection
 from serverless_mesh.settings.values import (
     HOST_SIZE,
     LABEL_SIZE,
@@ -26,7 +38,10 @@ from serverless_mesh.settings.values import (
     Domain,
     Drain,
     ExcludedPorts,
+    GatewayNamespace,
     Image,
+    IstioVersion,
+    Label,
     LongName,
     MappedHost,
     MeshNamespace,
@@ -52,10 +67,37 @@ class Section(BaseModel):
     )
 
 
-class ServiceMesh2(Section):
+class MeshSection(Section):
+    """What a mesh of either version has."""
+
+    variant: ClassVar[Variant]
+
+    namespace: MeshNamespace = Field(
+        default=DEFAULT_MESH_NAMESPACE, description="Namespace of the control plane."
+    )
+    drain_duration: Drain = Field(
+        default=DRAIN_DURATION,
+        description="How long a proxy drains before it ends; must be more than Serving's 30s.",
+    )
+    excluded_ports: ExcludedPorts = Field(
+        default=tuple(EXCLUDED_PORTS),
+        description=(
+            "Inbound ports outside the mesh's mTLS; must include 8444 (metrics) and 8022 (drain), "
+            "and none by which the mesh's own traffic comes in (80, 443, 8012, 8013, 8080, 8081, "
+            "8112, 8443, and the proxies' from 15000 on)."
+        ),
+    )
+
+
+class ServiceMesh2(MeshSection):
     """A mesh of Service Mesh 2, made or used as it is."""
 
-    version: Literal[2] = Field(default=2, description="Version of Service Mesh.")
+    variant: ClassVar[Variant] = SERVICE_MESH_2
+
+    version: Literal[2] = Field(
+        default=2,
+        description="Version of Service Mesh; what else the section takes depends on it.",
+    )
     existing: bool = Field(
         default=False,
         description=(
@@ -79,9 +121,6 @@ class ServiceMesh2(Section):
             "Each reaches every member; the preview says which are needed and what they do."
         ),
     )
-    namespace: MeshNamespace = Field(
-        default=DEFAULT_MESH_NAMESPACE, description="Namespace of the control plane."
-    )
     name: ControlPlaneName = Field(
         default="basic", description="Name of the ServiceMeshControlPlane."
     )
@@ -93,18 +132,6 @@ class ServiceMesh2(Section):
         description=(
             "Identity type of the control plane; Red Hat OpenShift Service on AWS needs "
             "ThirdParty. Left out, the operator decides."
-        ),
-    )
-    drain_duration: Drain = Field(
-        default=DRAIN_DURATION,
-        description="How long a proxy drains before it ends; must be more than Serving's 30s.",
-    )
-    excluded_ports: ExcludedPorts = Field(
-        default=tuple(EXCLUDED_PORTS),
-        description=(
-            "Inbound ports outside the mesh's mTLS; must include 8444 (metrics) and 8022 (drain), "
-            "and none by which the mesh's own traffic comes in (80, 443, 8012, 8013, 8080, 8081, "
-            "8112, 8443, and the proxies' from 15000 on)."
         ),
     )
     manage_network_policy: bool = Field(
@@ -120,11 +147,199 @@ class ServiceMesh2(Section):
         """The gateway that the control plane makes."""
         return Ingress(self.namespace)
 
+    @property
+    def injection(self) -> Injection:
+        """What the injector reads in pods; projects are members of the roll."""
+        return Injection(annotations={INJECT: "true", REWRITE_PROBES: "true"})
+
+    @property
+    def namespaces(self) -> dict[str, str]:
+        """The namespaces that the mesh itself needs, by their keys."""
+        return {"namespace": self.namespace}
+
     @model_validator(mode="after")
     def _fitting_together(self) -> Self:
         if self.allow_changes and not self.existing:
             raise ValueError("allowChanges has no use where existing is not true")
         return self
+
+
+class ServiceMesh3(MeshSection):
+    """A mesh of Service Mesh 3, made or used as it is."""
+
+    variant: ClassVar[Variant] = SERVICE_MESH_3
+    manage_network_policy: ClassVar[bool] = False
+    """Service Mesh 3 makes none, and those of Serverless alone would let nobody of the mesh in."""
+
+    version: Literal[3] = Field(
+        description="Version of Service Mesh; what else the section takes depends on it."
+    )
+    existing: bool = Field(
+        default=False,
+        description=(
+            "Whether the Istio, and with it the IstioCNI, is there already and others own it: "
+            "neither is changed. The gateway, its policies and the labels of projects are the "
+            "stack's; what the Istio's values lack is asked for before anything is made."
+        ),
+    )
+    name: ControlPlaneName = Field(
+        default=DEFAULT_REVISION,
+        description=(
+            "Name of the Istio. By another name than `default` its revision answers to labels that "
+            "name it; the stack labels everything so."
+        ),
+    )
+    istio_version: IstioVersion | None = Field(
+        default=None,
+        description=(
+            "Version of Istio, for example `v1.27-latest`, of those that the cluster's operator "
+            "installs; one is refused that its definition does not list. Left out, the operator "
+            "chooses its newest once and keeps to it."
+        ),
+    )
+    update_strategy: Literal["InPlace", "RevisionBased"] = Field(
+        default="InPlace",
+        description=(
+            "How the control plane is updated: in its place, or by a new revision beside it, to "
+            "which a tag leads. Proxies follow when their pods are restarted."
+        ),
+    )
+    revision_tag: Name | None = Field(
+        default=None,
+        description=(
+            "Tag of the revision, by which everything of the stack is labelled. Left out, there is "
+            "one only with RevisionBased, of the Istio's own name; with `existing` it must be "
+            "there."
+        ),
+    )
+    cni_namespace: MeshNamespace = Field(
+        default="istio-cni", description="Namespace of the IstioCNI."
+    )
+    existing_cni: bool = Field(
+        default=False,
+        description=(
+            "Whether the IstioCNI `default`, of which a cluster has one, is there already for "
+            "another mesh: it is used as it is."
+        ),
+    )
+    excluded_ports: ExcludedPorts = Field(
+        default=(*EXCLUDED_PORTS, AUTOSCALING_PORT),
+        description=(
+            f"{MeshSection.model_fields['excluded_ports'].description} 9090, by which the "
+            "autoscaler asks pods for their load, is among them as in Red Hat's own tests."
+        ),
+    )
+    discovery_label: Label | None = Field(
+        default=None,
+        description=(
+            "Label, as `key=value`, of the namespaces that the control plane reads: the stack "
+            "labels its namespaces with it, and with an Istio of its own selects by it. Left out, "
+            "all are read."
+        ),
+    )
+    gateway_namespace: GatewayNamespace = Field(
+        default=SERVING_INGRESS_NAMESPACE,
+        description="Namespace of the ingress gateway, and of the wildcard secret.",
+    )
+    gateway_replicas: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=2, description="Pods of the ingress gateway; from two on, one is always kept up."
+    )
+    local_gateway_tls: Literal["mutual", "plain"] = Field(
+        default="mutual",
+        description=(
+            "How cluster-local addresses of Knative Services are called. `mutual`: by mutual TLS "
+            "alone, so that pods without a sidecar are refused. `plain`: as the documentation of "
+            "Service Mesh 3 has it, by which any pod of the cluster reaches every cluster-local "
+            "service through the gateway, and arrives as the gateway."
+        ),
+    )
+    long_requests: bool = Field(
+        default=False,
+        description=(
+            "Whether proxies let a request be silent for more than five minutes. They then keep "
+            "every silent connection, also one that only means to use them up."
+        ),
+    )
+
+    @property
+    def revision(self) -> str:
+        """The revision, or tag of one, that injects into the pods of Serverless."""
+        return self.revision_tag or self.name
+
+    @property
+    def makes_tag(self) -> bool:
+        """Whether the stack makes the tag: nothing else answers to that name."""
+        tagged = self.update_strategy == "RevisionBased" or self.revision != self.name
+        return tagged and not self.existing
+
+    @property
+    def injection(self) -> Injection:
+        """What the injector reads; of Istio's webhooks each reads labels of its own."""
+        default = self.revision == DEFAULT_REVISION
+        return Injection(
+            {INJECT: "true"} if default else {REVISION: self.revision},
+            {REWRITE_PROBES: "true"},
+            {INJECTION: ENABLED} if default else {REVISION: self.revision},
+        )
+
+    @property
+    def ingress(self) -> Ingress:
+        """The gateway that the stack deploys."""
+        plain = self.local_gateway_tls == "plain"
+        return Ingress(
+            self.gateway_namespace,
+            DEPLOYED_INGRESS,
+            local_selector=GATEWAY_SELECTOR,
+            local_tls=LocalTls.PLAIN if plain else LocalTls.MUTUAL_BY_RULE,
+        )
+
+    @property
+    def namespaces(self) -> dict[str, str]:
+        """The namespaces that the mesh itself needs, by their keys."""
+        cni = {} if self.existing or self.existing_cni else {"cniNamespace": self.cni_namespace}
+        places = {"namespace": self.namespace, "gatewayNamespace": self.gateway_namespace}
+        return {**places, **cni}
+
+    @property
+    def discovery_labels(self) -> dict[str, str]:
+        """The label of the namespaces that the control plane reads, where it reads only those."""
+        return dict([self.discovery_label.split("=", 1)]) if self.discovery_label else {}
+
+    @model_validator(mode="after")
+    def _fitting_together(self) -> Self:
+        if problems := list(self._problems()):
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        if self.existing:
+            for key in ("istio_version", "update_strategy"):
+                if key in self.model_fields_set:
+                    yield f"{to_camel(key)} has no use where existing is true: others own the Istio"
+        elif self.update_strategy == "InPlace" and self.revision_tag == self.name:
+            yield (
+                f"revisionTag takes another name than the revision's own, found {self.name}, which "
+                "InPlace gives the revision"
+            )
+        if len(set(self.namespaces.values())) < len(self.namespaces):
+            yield (
+                f"{', '.join(self.namespaces)} take a namespace each, found "
+                f"{', '.join(self.namespaces.values())}"
+            )
+
+
+def _version(value: Any) -> Any:
+    """Return the version of a mesh: 2, where nothing says otherwise."""
+    if isinstance(value, dict):
+        return str(value.get("version", 2))
+    return str(value.variant.version) if isinstance(value, MeshSection) else None
+
+
+Mesh = Annotated[
+    Annotated[ServiceMesh2, Tag("2")] | Annotated[ServiceMesh3, Tag("3")], Discriminator(_version)
+]
+DISCRIMINATORS: Final = {"_version()": "version", "_source()": "from"}
+"""The keys by which sections of several forms are told apart, by the names of their functions."""
 
 
 class CertificateSection(Section):
@@ -432,9 +647,7 @@ class Settings(Section):
             "knative-eventing; made when absent, adopted when present."
         ),
     )
-    mesh: ServiceMesh2 = Field(
-        default=ServiceMesh2(), description="The mesh that Serverless is in."
-    )
+    mesh: Mesh = Field(default=ServiceMesh2(), description="The mesh that Serverless is in.")
     certificate: Certificate = Field(
         default=FromAuthority(),
         description="The wildcard certificate of the gateway; `from` says where it comes from.",
@@ -496,12 +709,13 @@ class Settings(Section):
     @property
     def members(self) -> list[str]:
         """The members of the mesh: both Knative namespaces, then the projects, none twice."""
-        return list(dict.fromkeys([*KNATIVE_NAMESPACES, *self._joining]))
+        return list(dict.fromkeys([*KNATIVE_NAMESPACES, *self.joining]))
 
     @property
-    def _joining(self) -> Sequence[str]:
+    def joining(self) -> Sequence[str]:
+        """The projects that join the mesh besides both Knative namespaces."""
         proving = [self.verification.project] if self.verification else []
-        return [*self.projects, *proving]
+        return list(dict.fromkeys([*self.projects, *proving]))
 
     @model_validator(mode="after")
     def _fitting_together(self) -> Self:
@@ -510,11 +724,12 @@ class Settings(Section):
         return self
 
     def _namespace_problems(self) -> Iterator[str]:
-        if self.mesh.namespace in self._joining:
-            yield (
-                f"mesh.namespace takes a namespace of its own, found {self.mesh.namespace}, which "
-                "is among the projects that join the mesh: a control plane's own can't"
-            )
+        for key, namespace in self.mesh.namespaces.items():
+            if namespace in self.joining:
+                yield (
+                    f"mesh.{key} takes a namespace of its own, found {namespace}, which is among "
+                    "the projects that join the mesh: a control plane's own can't"
+                )
         if self.verification and self.apps_domain:
             host = self.verification.first_label
             if len(f"{host}.{self.apps_domain}") > HOST_SIZE:

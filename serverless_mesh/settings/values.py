@@ -15,6 +15,7 @@ from mesh_policy.documented.names import (
     EXCLUDED_PORTS,
     LOCAL_PORT,
     REVISION_PORTS,
+    SERVING_INGRESS_NAMESPACE,
 )
 from mesh_policy.reading import kafka_servers
 from mesh_policy.reading.dns_names import is_host, is_label, is_reserved, is_service, is_subdomain
@@ -41,6 +42,9 @@ _IMAGE: Final = re.compile(
     r"(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
     r"|[a-z0-9]+([._-]+[a-z0-9]+)*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
+_ISTIO_VERSION: Final = re.compile(r"v[0-9]+\.[0-9]+(\.[0-9]+|-latest)")
+_LABEL: Final = re.compile(r"([^/=]+/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
+_LABEL_VALUE: Final = re.compile(r"[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
 _WORD: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 _NAMED: Final = 5
 """How many wrong entries of a list an error names."""
@@ -69,6 +73,13 @@ def once(by: Callable[[Any], Hashable] = lambda entry: entry) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _is_labelled(text: str) -> bool:
+    key, _, value = text.partition("=")
+    prefix, slash, _ = key.rpartition("/")
+    whole = _LABEL.fullmatch(key) and _LABEL_VALUE.fullmatch(value)
+    return bool(whole) and (not slash or is_subdomain(prefix))
 
 
 def _is_alternative(name: str) -> bool:
@@ -160,6 +171,14 @@ MeshNamespace = Annotated[
         "with kube-, openshift- or knative-: no control plane can be there",
     ),
 ]
+GatewayNamespace = Annotated[
+    Name,
+    takes(
+        lambda name: name == SERVING_INGRESS_NAMESPACE or not is_reserved(name),
+        f"{SERVING_INGRESS_NAMESPACE}, or a namespace that is not the cluster's or an operator's "
+        "own, as openshift and what begins with kube-, openshift- or knative-",
+    ),
+]
 ControlPlaneName = Annotated[
     Name,
     takes(
@@ -212,6 +231,17 @@ Image = Annotated[
 Word = Annotated[
     str,
     takes(_WORD.fullmatch, "a word of letters, digits, '-', '_' and '.'"),
+]
+IstioVersion = Annotated[
+    str,
+    takes(
+        _ISTIO_VERSION.fullmatch,
+        "a version of Istio as v1.27.3, or the newest one of a line as v1.27-latest",
+    ),
+]
+Label = Annotated[
+    str,
+    takes(_is_labelled, "a label as key=value, for example mesh=serverless"),
 ]
 Line = Annotated[
     str,

@@ -43,6 +43,7 @@ from tests.stack_files import settings
 
 KAFKA = "my-cluster-kafka-bootstrap.kafka"
 DOCUMENTED = Path(__file__).parent.parent / "data" / "documented"
+SIDECAR = ServiceMesh2().injection
 
 
 def brokers(*servers: str) -> Kafka:
@@ -66,14 +67,14 @@ def documented(name: str) -> dict[str, Any]:
         ("ingress-gateway", ingress_gateway(Ingress("istio-system"), "wildcard-certs")),
         ("local-gateway", local_gateway(Ingress("istio-system"))),
         ("local-gateway-service", local_gateway_service(Ingress("istio-system"))),
-        ("serving", serving(Knative(), Ingress("your-istio-namespace"))),
-        ("eventing", eventing(Knative())),
-        ("kafka", kafka(brokers(f"{KAFKA}:9092"))),
+        ("serving", serving(Knative(), Ingress("your-istio-namespace"), SIDECAR)),
+        ("eventing", eventing(Knative(), SIDECAR)),
+        ("kafka", kafka(brokers(f"{KAFKA}:9092"), SIDECAR)),
         (
             "kafka-service-entry",
             *service_entries(brokers(KAFKA)),
         ),
-        ("knative-service", service(Verification(image="image-url"))),
+        ("knative-service", service(Verification(image="image-url"), SIDECAR)),
     ],
 )
 def test_defaults_are_the_documentations(name: str, manifest: dict[str, Any]) -> None:
@@ -83,7 +84,7 @@ def test_defaults_are_the_documentations(name: str, manifest: dict[str, Any]) ->
 def test_serving_needs_no_gateway_keys_in_the_default_mesh_namespace() -> None:
     expected = documented("serving")
     del expected["spec"]["config"]
-    assert serving(Knative(), Ingress("istio-system")) == expected
+    assert serving(Knative(), Ingress("istio-system"), SIDECAR) == expected
 
 
 def test_another_mesh_namespace_reaches_every_object_of_it() -> None:
@@ -193,21 +194,24 @@ def test_addresses_of_brokers_have_a_service_entry_of_their_own() -> None:
 
 def test_every_broker_passes_our_own_rule() -> None:
     section = brokers("10.0.0.5", "b.example.:9093", "[fd00::5]:9094")
-    bodies = [*service_entries(section), kafka(section)]
+    bodies = [*service_entries(section), kafka(section, SIDECAR)]
     world = World.of([Given(body) for body in bodies])
     assert not [found for found in evaluate([RULE], world) if isinstance(found.finding, Violation)]
 
 
 def test_kafka_provides_only_what_is_chosen() -> None:
     section = brokers("a.kafka:9092").model_copy(update={"features": ("source",)})
-    spec = kafka(section)["spec"]
+    spec = kafka(section, SIDECAR)["spec"]
     assert spec["source"] == {"enabled": True}
     assert spec["channel"] == spec["broker"] == spec["sink"] == {"enabled": False}
 
 
 @pytest.mark.parametrize(
     "make",
-    [lambda section, *more: serving(section, Ingress("istio-system"), *more), eventing],
+    [
+        lambda section, *more: serving(section, Ingress("istio-system"), SIDECAR, *more),
+        lambda section, *more: eventing(section, SIDECAR, *more),
+    ],
     ids=["serving", "eventing"],
 )
 def test_metrics_and_network_policies_reach_both_resources(make: Any) -> None:
@@ -232,9 +236,9 @@ def test_without_network_policies_the_control_plane_makes_none() -> None:
 
 def test_secret_filtering_is_switched_off_on_net_istio() -> None:
     ingress = Ingress("istio-system")
-    assert "workloads" not in serving(Knative(), ingress)["spec"]
+    assert "workloads" not in serving(Knative(), ingress, SIDECAR)["spec"]
     variable = {"name": "ENABLE_SECRET_INFORMER_FILTERING_BY_CERT_UID", "value": "false"}
-    assert serving(Knative(secret_filtering=False), ingress)["spec"]["workloads"] == [
+    assert serving(Knative(secret_filtering=False), ingress, SIDECAR)["spec"]["workloads"] == [
         {
             "name": "net-istio-controller",
             "env": [{"container": "controller", "envVars": [variable]}],
@@ -283,9 +287,9 @@ def test_what_reaches_others_is_asked_for() -> None:
 def test_every_change_has_a_word_that_the_settings_take() -> None:
     section = ServiceMesh2(existing=True, identity_type="ThirdParty", manage_network_policy=False)
     words = [field.consent for field in needed(section)]
-    assert settings(mesh={"existing": True, "allowChanges": words}).mesh.allow_changes == tuple(
-        words
-    )
+    mesh = settings(mesh={"existing": True, "allowChanges": words}).mesh
+    assert isinstance(mesh, ServiceMesh2)
+    assert mesh.allow_changes == tuple(words)
 
 
 def test_what_is_in_effect_already_is_no_change() -> None:

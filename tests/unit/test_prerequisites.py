@@ -100,13 +100,11 @@ def test_the_changes_of_a_mesh_of_others_are_announced_when_they_are_agreed_to()
     found = Observed(HERE, None, ControlPlane("basic"))
     with pytest.raises(PreflightError, match="allowChanges"):
         announcements(Settings(mesh=ServiceMesh2(existing=True)), found)
-    agreed = Settings(
-        mesh=ServiceMesh2(
-            existing=True, allow_changes=("mtls", "drain", "gatewayLabels", "excludedPorts")
-        )
+    agreed = ServiceMesh2(
+        existing=True, allow_changes=("mtls", "drain", "gatewayLabels", "excludedPorts")
     )
-    said = announcements(agreed, found)
-    assert len(said) == len(agreed.mesh.allow_changes)
+    said = announcements(Settings(mesh=agreed), found)
+    assert len(said) == len(agreed.allow_changes)
     assert "ServiceMeshControlPlane istio-system/basic, which others own, changes: spec." in said[0]
     assert not announcements(Settings(), found)
 

@@ -22,6 +22,10 @@ DEPLOYMENT: Final = Kind("apps", "Deployment")
 NETWORK_POLICY: Final = Kind("networking.k8s.io", "NetworkPolicy")
 GATEWAY_CLASS: Final = Kind("gateway.networking.k8s.io", "GatewayClass")
 """Of the Gateway API."""
+SERVICE_ACCOUNT: Final = Kind("", "ServiceAccount")
+ROLE: Final = Kind("rbac.authorization.k8s.io", "Role")
+ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io", "RoleBinding")
+DISRUPTION_BUDGET: Final = Kind("policy", "PodDisruptionBudget")
 ROUTE: Final = Kind("route.openshift.io", "Route")
 INGRESS_CONFIG: Final = Kind("config.openshift.io", "Ingress")
 CLUSTER_VERSION: Final = Kind("config.openshift.io", "ClusterVersion")
@@ -98,12 +102,23 @@ _VERSIONS: Final = {
     SERVICE: "v1",
     SECRET: "v1",
     NAMESPACE: "v1",
+    DEPLOYMENT: "v1",
+    SERVICE_ACCOUNT: "v1",
+    ROLE: "v1",
+    ROLE_BINDING: "v1",
+    DISRUPTION_BUDGET: "v1",
     OPERATOR_GROUP: "v1",
     SUBSCRIPTION: "v1alpha1",
     CERTIFICATE: "v1",
     CONTROL_PLANE: "v2",
     MEMBER_ROLL: "v1",
     MEMBER: "v1",
+    ISTIO: "v1",
+    ISTIO_CNI: "v1",
+    ISTIO_REVISION_TAG: "v1",
+    DESTINATION_RULE: "v1alpha3",
+    ENVOY_FILTER: "v1alpha3",
+    PEER_AUTHENTICATION: "v1beta1",
     GATEWAY: "v1alpha3",
     SERVICE_ENTRY: "v1alpha3",
     SERVING: "v1beta1",
@@ -113,6 +128,7 @@ _VERSIONS: Final = {
     DOMAIN_MAPPING: "v1beta1",
     DOMAIN_CLAIM: "v1alpha1",
     INGRESS_CONFIG: "v1",
+    DEFINITION: "v1",
 }
 
 

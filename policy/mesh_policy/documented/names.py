@@ -36,6 +36,8 @@ LOCAL_GATEWAY: Final = "knative-local-gateway"
 KNATIVE_GATEWAYS: Final = (INGRESS_GATEWAY, LOCAL_GATEWAY)
 INGRESS_SERVICE: Final = "istio-ingressgateway"
 """Service of the ingress gateway that a control plane of Service Mesh 2 has made."""
+DEPLOYED_INGRESS: Final = "knative-istio-ingressgateway"
+"""Deployment and Service of the ingress gateway with Service Mesh 3, which makes none itself."""
 GATEWAY_SELECTOR: Final[Mapping[str, str]] = {"knative": "ingressgateway"}
 """Label of the ingress gateway; both Gateways select it."""
 ISTIO_SELECTOR: Final[Mapping[str, str]] = {"istio": "ingressgateway"}
@@ -48,6 +50,8 @@ INGRESS_PORT: Final = 443
 LOCAL_PORT: Final = 8081
 METRICS_PORT: Final = 8444
 DRAIN_PORT: Final = 8022
+AUTOSCALING_PORT: Final = 9090
+"""By which the autoscaler asks the pods of a Knative Service for their load."""
 EXCLUDED_PORTS: Final[Mapping[int, str]] = {
     METRICS_PORT: "metrics",
     DRAIN_PORT: "Serving's wait-for-drain hook",
