@@ -22,7 +22,7 @@ from toolchain.mesh.simulation import Simulation
 from toolchain.operators.running import running_operators
 
 _LOG: Final = logging.getLogger(__name__)
-OPERATED_HERE: Final = ("KnativeServing", "KnativeEventing", "Service")
+OPERATED_HERE: Final = ("KnativeServing", "KnativeEventing", "Service", "Pod")
 """The kinds that the operators' stand-in leaves to the mesh's parts."""
 INTERVAL: Final = 0.5
 """Seconds between two looks at the cluster."""

@@ -22,6 +22,7 @@ from toolchain.operators.status import (
     Progress,
     World,
     memberships,
+    running_pod,
     status,
     summary,
 )
@@ -36,7 +37,13 @@ RESOURCES: Final = {
     "Service": ("serving.knative.dev", "v1", "services"),
     "DomainMapping": ("serving.knative.dev", "v1beta1", "domainmappings"),
     "Subscription": ("operators.coreos.com", "v1alpha1", "subscriptions"),
+    "Istio": ("sailoperator.io", "v1", "istios"),
+    "IstioCNI": ("sailoperator.io", "v1", "istiocnis"),
+    "IstioRevisionTag": ("sailoperator.io", "v1", "istiorevisiontags"),
 }
+PODS: Final = "Pod"
+"""Played too, for what no node runs; they are injected into where istiod runs, and only there."""
+KINDS: Final = (*RESOURCES, PODS)
 MANAGER: Final = "operators-stand-in"
 _INGRESSES: Final = ("config.openshift.io", "v1", "ingresses")
 _PAUSE: Final = 0.5
@@ -62,6 +69,7 @@ class Controller:
         """Keep the status of every resource right, whatever happens to the API server."""
         sources = [
             self._core.list_namespace,
+            self._core.list_pod_for_all_namespaces,
             partial(self._core.list_namespaced_config_map, NAMESPACE, field_selector=_ORDERS),
             *(partial(self._objects.list_cluster_custom_object, *RESOURCES[k]) for k in RESOURCES),
         ]
@@ -94,9 +102,12 @@ class Controller:
         told = self._orders()
         if "ServiceMeshMemberRoll" in self._kinds:
             self._label_members(world)
+        if PODS in self._kinds:
+            self._run_pods()
         waits = [
             self._settle(resource, told.get(kind, Order()), world)
             for kind in self._kinds
+            if kind != PODS
             for resource in world.resources[kind]
             if "deletionTimestamp" not in resource["metadata"]
         ]
@@ -124,22 +135,27 @@ class Controller:
         if resource.get("status") == new:
             return resource
         metadata = resource["metadata"]
+        namespace = metadata.get("namespace")
+        body = {**resource, "status": new}
+        name, plural = metadata["name"], RESOURCES[resource["kind"]][2]
+        written: object
         try:
-            written = self._objects.replace_namespaced_custom_object_status(
-                *_version(resource),
-                metadata["namespace"],
-                RESOURCES[resource["kind"]][2],
-                metadata["name"],
-                {**resource, "status": new},
-                field_manager=MANAGER,
-            )
+            if namespace is None:
+                written = self._objects.replace_cluster_custom_object_status(
+                    *_version(resource), plural, name, body, field_manager=MANAGER
+                )
+            else:
+                written = self._objects.replace_namespaced_custom_object_status(
+                    *_version(resource), namespace, plural, name, body, field_manager=MANAGER
+                )
         except client.ApiException as error:
             if error.status in (404, 409):  # Gone or changed meanwhile: the watch will tell.
                 return resource
             raise
         assert isinstance(written, dict)
-        place = (resource["kind"], metadata["namespace"], metadata["name"], metadata["generation"])
-        _LOG.info("%s %s/%s generation %s: %s", *place, summary(new))
+        shown = f"{namespace}/{name}" if namespace else name
+        said = (resource["kind"], shown, metadata["generation"], summary(new))
+        _LOG.info("%s %s generation %s: %s", *said)
         return written
 
     def _label_members(self, world: World) -> None:
@@ -149,6 +165,18 @@ class Controller:
                 labels = {MEMBER_OF: wanted.get(namespace)}
                 body: Any = {"metadata": {"labels": labels}}
                 self._core.patch_namespace(namespace, body, field_manager=MANAGER)
+
+    def _run_pods(self) -> None:
+        for pod in self._core.list_pod_for_all_namespaces().items:
+            assert pod.metadata
+            if pod.status and pod.status.phase == "Pending" and not pod.metadata.deletion_timestamp:
+                with suppress(client.ApiException):  # Gone meanwhile.
+                    self._core.patch_namespaced_pod_status(
+                        str(pod.metadata.name),
+                        str(pod.metadata.namespace),
+                        running_pod(_now()),
+                        field_manager=MANAGER,
+                    )
 
     def _orders(self) -> dict[str, Order]:
         found = self._core.list_namespaced_config_map(NAMESPACE, field_selector=_ORDERS).items

@@ -279,6 +279,56 @@ def _subscription(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
     }
 
 
+def _istio(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
+    """Play the operator of Service Mesh 3; its `Ready` is of the control plane alone."""
+    about, spec = resource["metadata"], resource["spec"]
+    revision = about["name"]
+    if spec.get("updateStrategy", {}).get("type") == "RevisionBased":
+        revision += "-" + spec.get("version", "").replace(".", "-")
+    return {
+        **_of_sail(resource, outcome, "IstiodNotReady", "istiod Deployment not found"),
+        "activeRevisionName": revision,
+    }
+
+
+def _istio_cni(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
+    return _of_sail(resource, outcome, "DaemonSetNotReady", "istio-cni-node not ready")
+
+
+def _revision_tag(resource: Manifest, world: World, outcome: Outcome) -> Manifest:
+    target = resource["spec"]["targetRef"]["name"]
+    found = [i for i in world.resources.get("Istio", []) if i["metadata"]["name"] == target]
+    revision = _old(found[0]).get("activeRevisionName", "") if found else ""
+    return {
+        **_of_sail(resource, outcome, "RefNotFound", "referenced Istio resource does not exist"),
+        "istioRevision": revision,
+        "istiodNamespace": found[0]["spec"]["namespace"] if found else "",
+    }
+
+
+def _of_sail(resource: Manifest, outcome: Outcome, reason: str, message: str) -> Manifest:
+    said: tuple[str, ...] = ("True",)
+    state = "Healthy"
+    if isinstance(outcome, Failure):
+        said, state = ("False", outcome.reason, outcome.message), outcome.reason
+    elif outcome is Progress.UNDERWAY:
+        said, state = ("False", reason, message), reason
+    return {
+        "state": state,
+        "conditions": [_condition("Ready", *said), _condition("Reconciled", "True")],
+        "observedGeneration": resource["metadata"]["generation"],
+    }
+
+
+def running_pod(now: str) -> Manifest:
+    """Return the status of a pod that a node runs, whatever is in it."""
+    conditions = [
+        {"type": kind, "status": "True", "lastTransitionTime": now}
+        for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
+    ]
+    return {"status": {"phase": "Running", "conditions": conditions}}
+
+
 def _condition(kind: str, status: str, reason: str = "", message: str = "") -> Manifest:
     said = {"reason": reason, "message": message}
     return {"type": kind, "status": status, **{key: text for key, text in said.items() if text}}
@@ -299,5 +349,8 @@ KINDS: Final[Mapping[str, Callable[[Manifest, World, Outcome], Manifest]]] = {
     "Service": _knative_service,
     "DomainMapping": _domain_mapping,
     "Subscription": _subscription,
+    "Istio": _istio,
+    "IstioCNI": _istio_cni,
+    "IstioRevisionTag": _revision_tag,
 }
 """The kinds that the stand-in knows; `Service` is Knative's."""

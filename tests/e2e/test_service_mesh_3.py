@@ -1,0 +1,86 @@
+"""Service Mesh 3, put up by the real engine on the real API server."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kubernetes.dynamic import DynamicClient
+
+from harness import PulumiStack, make_stack, playing_operators
+from toolchain.cluster import Cluster
+
+pytestmark = pytest.mark.e2e
+
+GATEWAY = "knative-istio-ingressgateway"
+PLACE = "knative-serving-ingress"
+MANAGED = ("labels", "annotations")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with (
+        Cluster(tmp_path_factory.mktemp("mesh3") / "cluster") as running,
+        playing_operators(running),
+    ):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiStack]:
+    stack = make_stack(tmp_path_factory.mktemp("mesh3-stack"), own.kubeconfig)
+    stack.configure(
+        {
+            "mesh.version": 3,
+            "mesh.discoveryLabel": "mesh=serverless",
+            "mesh.longRequests": True,
+            "verification.image": "openshift/hello-openshift",
+            "verification.project": "shop",
+        },
+        projects=["shop"],
+    )
+    stack.succeed("up", "--yes", "--skip-preview")
+    yield stack
+    stack.destroy()
+
+
+@pytest.fixture
+def get(own: Cluster) -> Iterator[Any]:
+    with own.client() as api:
+        objects = DynamicClient(api)
+
+        def read(version: str, kind: str, name: str, namespace: str | None = None) -> Any:
+            found = objects.resources.get(api_version=version, kind=kind)
+            return found.get(name=name, namespace=namespace).to_dict()
+
+        yield read
+
+
+def test_the_gateway_is_available_and_all_that_it_needs_is_there(
+    deployed: PulumiStack, get: Any
+) -> None:
+    found = get("apps/v1", "Deployment", GATEWAY, PLACE)
+    assert found["status"]["availableReplicas"] == 2
+    assert get("v1", "Service", GATEWAY, PLACE)["metadata"]["labels"] == {
+        "knative": "ingressgateway"
+    }
+    assert get("v1", "Secret", "wildcard-certs", PLACE)["type"] == "kubernetes.io/tls"
+    rule = get("networking.istio.io/v1", "DestinationRule", "knative-local-gateway", PLACE)
+    assert rule["spec"]["trafficPolicy"] == {"tls": {"mode": "ISTIO_MUTUAL"}}
+    assert deployed.outputs()["wildcardSecret"] == f"{PLACE}/wildcard-certs"
+
+
+def test_projects_are_injected_into_and_knatives_own_namespaces_are_not(
+    deployed: PulumiStack, get: Any
+) -> None:
+    labels = {
+        name: get("v1", "Namespace", name)["metadata"]["labels"]
+        for name in ("shop", "knative-serving", "knative-eventing", PLACE, "istio-system")
+    }
+    assert {each["mesh"] for each in labels.values()} == {"serverless"}
+    assert labels.pop("shop")["istio-injection"] == "enabled"
+    assert not any("istio-injection" in each for each in labels.values())
+
+
+def test_nothing_changes_in_a_second_run(deployed: PulumiStack) -> None:
+    said = deployed.succeed("preview", "--expect-no-changes")
+    assert "unchanged" in said
