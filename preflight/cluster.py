@@ -145,18 +145,20 @@ class Observed:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to look for: the mesh's namespace, the kinds that are needed, a wildcard secret.
+    """What to look for: the kinds that are needed, a wildcard secret, and which meshes there are.
 
-    `secret` is the namespace and name of one. `memberships` are the namespaces whose membership is
-    asked for; `operators_namespace` is where operator groups are, and with it all subscriptions
-    are.
+    `mesh_namespace` is that of a mesh of Service Mesh 2, None for one of Service Mesh 3, with which
+    all `istios` and their revisions are asked for. `secret` is a namespace and a name.
+    `memberships` are the namespaces whose membership is asked for; `operators_namespace` is where
+    operator groups are, and with it all subscriptions are.
     """
 
-    mesh_namespace: str
+    mesh_namespace: str | None
     kinds: tuple[Kind, ...]
     secret: tuple[str, str] | None = None
     memberships: tuple[str, ...] = ()
     operators_namespace: str | None = None
+    istios: bool = False
 
 
 class _RetryingApi(Api):
@@ -199,20 +201,25 @@ class Cluster:
             listed = pool.submit(api.get, "/api/v1/namespaces")
             domain = pool.submit(self._get, INGRESS_CONFIG, "", "cluster")
             planes = pool.submit(
-                api.find, f"/apis/maistra.io/v2/namespaces/{mesh}/servicemeshcontrolplanes"
+                _listed,
+                api,
+                f"/apis/maistra.io/v2/namespaces/{mesh}/servicemeshcontrolplanes",
+                mesh,
             )
             serving = pool.submit(self._get, SERVING, SERVING_NAMESPACE, SERVING_NAME)
-            roll = pool.submit(self._get, MEMBER_ROLL, mesh, DEFAULT_ROLL)
+            roll = pool.submit(self._get, MEMBER_ROLL, mesh, DEFAULT_ROLL) if mesh else None
             members = {
                 namespace: pool.submit(self._get, MEMBER, namespace, DEFAULT_ROLL)
                 for namespace in wanted.memberships
             }
             subscribed = pool.submit(_listed, api, f"{_OLM}/v1alpha1/subscriptions", operators)
             istios, revisions, tags = (
-                pool.submit(_listed, api, f"{_SAIL}/{plural}", _SAIL)
+                pool.submit(_listed, api, f"{_SAIL}/{plural}", wanted.istios)
                 for plural in ("istios", "istiorevisions", "istiorevisiontags")
             )
-            definition = pool.submit(self._get, DEFINITION, "", _ISTIO_DEFINITION)
+            definition = (
+                pool.submit(self._get, DEFINITION, "", _ISTIO_DEFINITION) if wanted.istios else None
+            )
             groups = pool.submit(
                 _listed, api, f"{_OLM}/v1/namespaces/{operators}/operatorgroups", operators
             )
@@ -222,10 +229,10 @@ class Cluster:
             return Observed(
                 {name: _namespace(item) for name, item in namespaces.items()},
                 _apps_domain(domain.result() or {}),
-                _control_plane(planes.result() or {"items": []}),
+                _control_plane(planes.result()),
                 serving.result() is not None,
                 tuple(k for k in wanted.kinds if k.name not in served[api_version(k)]),
-                tuple(strings(at(roll.result(), "spec", "members"))),
+                tuple(strings(at(roll.result(), "spec", "members"))) if roll else (),
                 {
                     namespace: membership(item)
                     for namespace, answer in members.items()
@@ -238,7 +245,7 @@ class Cluster:
                 tuple(Istio(item["metadata"]["name"], item) for item in istios.result()),
                 _names(revisions.result()),
                 _names(tags.result()),
-                _istio_versions(definition.result()),
+                _istio_versions(definition.result()) if definition else (),
             )
 
     def _get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
@@ -275,7 +282,7 @@ def _reported() -> Iterator[None]:
         ) from None
 
 
-def _listed(api: Api, path: str, wanted: str | None) -> list[dict[str, Any]]:
+def _listed(api: Api, path: str, wanted: str | bool | None) -> list[dict[str, Any]]:
     """Return what is at `path`; nothing where it is not wanted, or not served."""
     return list((api.find(path) or {}).get("items", ())) if wanted else []
 
@@ -304,8 +311,8 @@ def _apps_domain(found: dict[str, Any]) -> str | None:
     return domain if isinstance(domain, str) else None
 
 
-def _control_plane(found: dict[str, Any]) -> ControlPlane | None:
-    for item in found["items"]:
+def _control_plane(found: Iterable[Mapping[str, Any]]) -> ControlPlane | None:
+    for item in found:
         return ControlPlane(item["metadata"]["name"], item)
     return None
 

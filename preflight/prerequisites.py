@@ -66,12 +66,14 @@ def namespaces(settings: Settings) -> list[str]:
 def wanted(settings: Settings) -> Wanted:
     """Return what the program has to know of the cluster."""
     existing_secret = isinstance(settings.certificate, FromSecret)
+    of_2 = isinstance(settings.mesh, ServiceMesh2)
     return Wanted(
-        settings.mesh.namespace,
+        settings.mesh.namespace if of_2 else None,
         tuple(_providers(settings)),
         (settings.mesh.ingress.namespace, settings.certificate.secret) if existing_secret else None,
         tuple(settings.members) if _joins_singly(settings.mesh) else (),
         SERVERLESS_NAMESPACE if settings.operators else None,
+        istios=not of_2,
     )
 
 

@@ -112,19 +112,21 @@ def post(kubeconfig: Path, stack: PulumiStack) -> None:
                     raise
 
 
-def live(stack: PulumiStack, kubeconfig: Path, api: client.ApiClient) -> None:
+def live(
+    stack: PulumiStack, kubeconfig: Path, api: client.ApiClient, mesh: str = "service-mesh-2"
+) -> None:
     """Live through what a stack does: made, changed, read again, told to go, and gone."""
     stack.up()
     post(kubeconfig, stack)
     stack.configure({"certificate.keyBits": 3072, "mesh.drainDuration": "40s"})
     stack.up("--refresh")
     stack.preview()
-    grant(api, roles("destroy"))
+    grant(api, roles("destroy", f"destroy-{mesh}"))
     stack.destroy()
 
 
 def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) -> None:
-    files = ["base", "project", "kafka", "operators", "labelled-secrets"]
+    files = ["base", "service-mesh-2", "project", "kafka", "operators", "labelled-secrets"]
     kubeconfig = own.kubeconfig_for(USER)
     stack = make_stack(tmp_path / "stack", kubeconfig)
     with own.client() as api:
@@ -153,7 +155,7 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
         }.items():
             stack.succeed("config", "set", "--path", path, value)
         live(stack, kubeconfig, api)
-        unused(own.folder / "audit.log", lines(*files, "destroy"))
+        unused(own.folder / "audit.log", lines(*files, "destroy", "destroy-service-mesh-2"))
 
         # The mesh is others': none of the rights to make one are left.
         rbac = client.RbacAuthorizationV1Api(api)
@@ -201,6 +203,25 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
         unused(own.folder / "audit.log", lines("existing-mesh", "certificates"))
 
 
+def test_the_rights_for_service_mesh_3_are_needed_and_enough(own: Cluster, tmp_path: Path) -> None:
+    files = ["base", "service-mesh-3"]
+    kubeconfig = own.kubeconfig_for(USER)
+    stack = make_stack(tmp_path / "stack", kubeconfig)
+    stack.configure(
+        {
+            "mesh.version": 3,
+            "mesh.updateStrategy": "RevisionBased",
+            "mesh.istioVersion": "v1.28-latest",
+            "mesh.longRequests": True,
+            "mesh.discoveryLabel": "mesh=serverless",
+        }
+    )
+    with own.client() as api:
+        grant(api, roles(*files))
+        live(stack, kubeconfig, api, "service-mesh-3")
+    unused(own.folder / "audit.log", lines(*files, "destroy", "destroy-service-mesh-3"))
+
+
 def unused(log: Path, wanted: Iterable[Line]) -> None:
     """Say which lines allowed nothing that was asked for."""
     events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
@@ -246,7 +267,7 @@ DENIED = [
 
 def test_what_the_user_can_not_do(own: Cluster) -> None:
     with own.client() as api:
-        grant(api, roles("base"))
+        grant(api, roles("base", "service-mesh-2", "service-mesh-3"))
         reviews = client.AuthorizationV1Api(api)
         for verb, group, resource, namespace, name in DENIED:
             asked = {
