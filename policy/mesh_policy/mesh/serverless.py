@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mesh_policy.documented.kinds import GATEWAY, ISTIO, ISTIO_REVISION, SERVICE, SERVING
+from mesh_policy.documented.kinds import ISTIO, ISTIO_REVISION, SERVICE
 from mesh_policy.documented.names import (
     GATEWAY_SELECTOR,
     INGRESS_SERVICE,
@@ -16,13 +16,12 @@ from mesh_policy.documented.names import (
 )
 from mesh_policy.mesh import service_mesh_2, service_mesh_3
 from mesh_policy.mesh.injectors import Injectors, template_source
+from mesh_policy.mesh.knative_gateways import configs, ingress_gateways, local_gateways
 from mesh_policy.mesh.mesh import Mesh, Workload, gateway_deployments
 from mesh_policy.mesh.service_mesh_3 import ServiceMesh3, plane_namespace
 from mesh_policy.reading.injection import Injected, Injection
-from mesh_policy.reading.knative import config
 from mesh_policy.reading.label_selectors import Labels, labels
 from mesh_policy.reading.objects import Object, Objects
-from mesh_policy.reading.values import text
 
 
 def injectors(objects: Objects) -> Injectors:
@@ -110,8 +109,8 @@ def _injected(mesh: Mesh) -> frozenset[str]:
 
 def _selected(objects: Objects) -> list[Labels]:
     """Return what Knative's Gateways select."""
-    gateways = (objects.get(GATEWAY, SERVING_NAMESPACE, name) for name in KNATIVE_GATEWAYS)
-    found = [labels(gateway.get("spec", "selector")) for gateway in gateways if gateway]
+    gateways = (*ingress_gateways(objects), *local_gateways(objects))
+    found = [labels(gateway.get("spec", "selector")) for gateway in gateways]
     return [selector for selector in found if selector]
 
 
@@ -127,12 +126,12 @@ def _may_carry(workload: Workload) -> bool:
 def _pointed_at(objects: Objects) -> list[str]:
     """Return the namespaces of the gateways' Services by which Knative is configured."""
     found: dict[str, None] = {}
-    for serving in objects.objects(SERVING):
-        for value in config(serving, "istio").values():
-            parts = text(value).split(".")
-            ours = parts[0] in (INGRESS_SERVICE, LOCAL_GATEWAY)
-            if len(parts) > 2 and parts[2] == "svc" and ours:
-                found[parts[1]] = None
+    for config in configs(objects):
+        for gateway in (*config.external, *config.local):
+            service = gateway.target
+            ours = service is not None and service.name in (INGRESS_SERVICE, LOCAL_GATEWAY)
+            if service and ours and not gateway.is_default:
+                found[service.namespace] = None
     for item in objects.objects(SERVICE):
         if item.ref.name == LOCAL_GATEWAY:
             found[item.ref.namespace] = None

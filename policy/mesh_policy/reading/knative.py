@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mesh_policy.documented.kinds import EVENTING, SERVING
+from mesh_policy.documented.kinds import EVENTING
 from mesh_policy.documented.names import INJECT, REWRITE_PROBES
-from mesh_policy.reading.objects import Object, Objects
+from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, text, truth
 
 ISTIO_ENABLED: Final = ("spec", "ingress", "istio", "enabled")
@@ -13,15 +13,10 @@ _FEATURE: Final = "istio"
 """Of Eventing's `features`: the switch of its integration."""
 
 
-def is_integrated(objects: Objects) -> bool:
-    """Say whether a KnativeServing is here that has the Istio integration switched on."""
-    return any(uses_istio(item) for item in objects.objects(SERVING))
-
-
 def istio_switch(resource: Object) -> tuple[str, Any]:
     """Return where a KnativeServing or a KnativeEventing switches Istio on, and what it says."""
     if resource.ref.kind == EVENTING:
-        path = f"spec.config.features.{_FEATURE}"
+        path = config_path(resource, "features", _FEATURE)
         return path, config_value(resource, "features", _FEATURE)
     return ".".join(ISTIO_ENABLED), resource.get(*ISTIO_ENABLED)
 
@@ -60,20 +55,31 @@ def lacking(metadata: Any) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def config(resource: Object, name: str) -> Mapping[str, Any]:
-    """Return one of the ConfigMaps that a resource fills in, named `istio` or `config-istio`."""
+def config_map(resource: Object, name: str) -> Any:
+    """Return one of the ConfigMaps that a resource fills in: UNKNOWN where not known.
+
+    As the Knative operator does: `config-istio` is taken as a whole, and `istio` without it.
+    """
     found = resource.get("spec", "config")
-    return {**mapping(at(found, f"config-{name}")), **mapping(at(found, name))}
+    prefixed = f"config-{name}"
+    return at(found, prefixed) if prefixed in mapping(found) else at(found, name)
+
+
+def config(resource: Object, name: str) -> Mapping[str, Any]:
+    """Return one of the ConfigMaps that a resource fills in, as far as it is known."""
+    return mapping(config_map(resource, name))
 
 
 def config_value(resource: Object, name: str, key: str) -> Any:
     """Return one value of such a ConfigMap: UNKNOWN where not known, None where there is none."""
-    found = resource.get("spec", "config")
-    for part in (name, f"config-{name}"):
-        value = at(found, part)
-        if value is UNKNOWN or key in mapping(value):
-            return UNKNOWN if value is UNKNOWN else value[key]
-    return None
+    return at(config_map(resource, name), key)
+
+
+def config_path(resource: Object, name: str, key: str = "") -> str:
+    """Return where a resource fills in a ConfigMap, or one of its values."""
+    prefixed = f"config-{name}"
+    part = prefixed if prefixed in mapping(resource.get("spec", "config")) else name
+    return f"spec.config.{part}.{key}" if key else f"spec.config.{part}"
 
 
 def workloads(resource: Object) -> Iterator[tuple[str, Any]]:

@@ -7,23 +7,24 @@ from mesh_policy.documented.kinds import GATEWAY, MESH_KINDS
 from mesh_policy.documented.names import (
     DEFAULT_INGRESS_LABELS,
     GATEWAY_SELECTOR,
-    KNATIVE_GATEWAYS,
-    SERVING_NAMESPACE,
 )
 from mesh_policy.documented.sections import MESH_SECTION
 from mesh_policy.documented.variants import SERVICE_MESH_2
 from mesh_policy.findings import Finding, Severity
+from mesh_policy.mesh.knative_gateways import configs
 from mesh_policy.mesh.mesh import Mesh
-from mesh_policy.reading.knative import is_integrated
+from mesh_policy.reading.ingress_class import is_integrated
 from mesh_policy.reading.label_selectors import Labels, labels, written
+from mesh_policy.reading.net_istio import DEFAULTS
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, mapping, show, truth
 from mesh_policy.remediation import is_serverless_plane, with_value
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, knative_gateway
+from mesh_policy.world import World
 
 _LABELS: Final = SERVICE_MESH_2.ingress_labels
 _WANTED: Final = frozenset(GATEWAY_SELECTOR.items())
+_DOCUMENTED: Final = frozenset(each.ref for each in (*DEFAULTS.external, *DEFAULTS.local))
 _DEFAULTS: Final = frozenset(DEFAULT_INGRESS_LABELS.items())
 
 
@@ -32,13 +33,19 @@ def check(world: World) -> Iterator[Finding]:
     mesh = world.serverless_mesh
     if mesh is not None and mesh.control_plane is not None and mesh.variant.ingress_labels:
         yield from _control_plane(mesh, mesh.control_plane)
-    for name in KNATIVE_GATEWAYS:
-        gateway = knative_gateway(world, name)
-        if gateway is not None:
-            yield from _gateway(gateway, mesh)
-        elif is_integrated(world) and not world.lacks_control_plane:
-            needed = "Knative's Gateway, for the traffic that Knative Services get"
-            yield from world.missing(GATEWAY, SERVING_NAMESPACE, name, needed)
+    for config in configs(world):
+        for each in (*config.external, *config.local):
+            gateway = world.get(*each.ref)
+            if gateway is not None:
+                yield from _gateway(gateway, mesh)
+            elif each.ref in _DOCUMENTED and _is_asked_for(world):
+                # Of any other, knative-gateway-config says so.
+                needed = "Knative's Gateway, for the traffic that Knative Services get"
+                yield from world.missing(*each.ref, needed)
+
+
+def _is_asked_for(world: World) -> bool:
+    return is_integrated(world) and not world.lacks_control_plane
 
 
 def _control_plane(mesh: Mesh, plane: Object) -> Iterator[Finding]:

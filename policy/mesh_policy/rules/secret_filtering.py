@@ -8,7 +8,8 @@ from mesh_policy.documented.kinds import DOMAIN_MAPPING, GATEWAY, MESH_KINDS, SE
 from mesh_policy.documented.names import CERTIFICATE_UID, KNATIVE_GATEWAYS, NET_ISTIO, SECRET_FILTER
 from mesh_policy.documented.sections import FILTERING_SECTION
 from mesh_policy.findings import Finding, Ref, Severity
-from mesh_policy.reading.knative import is_integrated, named, workloads
+from mesh_policy.reading.ingress_class import is_integrated
+from mesh_policy.reading.knative import named, workloads
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, show, text, truth
 from mesh_policy.rule import Rule
