@@ -19,6 +19,7 @@ _FILES: Final = (
     "wildcard_certificate",
     "local_gateway_mutual_tls",
     "knative_gateway_config",
+    "ingress_class",
     "injection_revision",
     "namespaces_discovered",
     "istio_cni_ready",
