@@ -4,7 +4,6 @@ Read once, through the kubeconfig that the stack's Kubernetes provider uses, and
 the components never ask the cluster.
 """
 
-import base64
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from mesh_policy.documented.kinds import (
 from mesh_policy.documented.names import DEFAULT_ROLL, MEMBER_OF, SERVING_NAME, SERVING_NAMESPACE
 from mesh_policy.documented.variants import Path
 from mesh_policy.findings import Ref
+from mesh_policy.reading.istio_credentials import served
 from mesh_policy.reading.ownership import managers
 from mesh_policy.reading.values import at, items, mapping, strings, text
 from preflight.errors import ClusterError
@@ -338,6 +338,5 @@ def _subscription(item: dict[str, Any]) -> Subscription:
 def _certificate(found: dict[str, Any] | None) -> tuple[str, str] | None:
     if found is None:
         return None
-    data = found.get("data", {})
-    certificate, key = (base64.b64decode(data.get(entry, "")) for entry in ("tls.crt", "tls.key"))
-    return certificate.decode("utf-8", "replace"), key.decode("utf-8", "replace")
+    pair = served(found)
+    return text(pair.certificate), text(pair.key)

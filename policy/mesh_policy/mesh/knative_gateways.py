@@ -13,6 +13,12 @@ def ingress_gateways(objects: Objects) -> list[Object]:
     return _there(objects, (each for config in configs(objects) for each in config.external))
 
 
+def default_gateways(objects: Objects) -> list[Object]:
+    """Return those of the ingress Gateways that serve whatever no selector selects."""
+    external = (each for config in configs(objects) for each in config.external)
+    return _there(objects, (each for each in external if each.selector is None))
+
+
 def local_gateways(objects: Objects) -> list[Object]:
     """Return the Gateways that are here by which Knative Services are reached from inside."""
     return _there(objects, (each for config in configs(objects) for each in config.local))

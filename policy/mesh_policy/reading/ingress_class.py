@@ -75,19 +75,6 @@ def own_class(item: Object) -> tuple[str, Any]:
     return CLASS_ANNOTATIONS[0], None
 
 
-def class_of(item: Object, serving: Object | None) -> Any:
-    """Return the class of a Knative Service or a DomainMapping; UNKNOWN where not known."""
-    _, own = own_class(item)
-    if own is not None:
-        return own
-    return default_class(serving) if serving else UNKNOWN
-
-
-def leads_to_istio(serving: Object) -> bool:
-    """Say whether Istio serves the Knative Services that choose nothing else, for all we know."""
-    return default_class(serving) in (ISTIO_CLASS, UNKNOWN)
-
-
 def left_to_kourier(serving: Object) -> bool:
     """Say whether somebody chose Kourier for all Knative Services, not getting it by default.
 

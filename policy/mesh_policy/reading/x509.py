@@ -1,18 +1,26 @@
 """What is wrong with a certificate and its key; nothing of a key is ever shown."""
 
+import base64
+import binascii
+import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+_Extension = TypeVar("_Extension", bound="x509.ExtensionType")
 _RSA_BITS: Final = 2048
-_EC_BITS: Final = 224
+_CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")
+_KEYS: Final = f"RSA of {_RSA_BITS} bits or more, or EC on P-256, P-384 or P-521"
+"""The keys that Envoy serves from."""
+_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----")
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,23 @@ def problems(
         return
     yield from _name_problems(chain[0], wildcard)
     yield from _use_problems(chain[0])
-    for each in chain:
+    for each in _needed_to_be_valid(chain, now):
         yield from _date_problems(each, now)
     yield from _chain_problems(chain, authority)
     yield from _key_problems(chain[0], key)
+
+
+def unreadable(certificate: str) -> str | None:
+    """Say why a PEM certificate can't be checked here, though gateways may serve it."""
+    try:
+        _load(certificate)
+    except ValueError:
+        if any(_is_serial_number_refused(block) for block in _PEM.findall(certificate)):
+            return (
+                "a certificate whose serial number is not positive, which the installed "
+                "cryptography does not read"
+            )
+    return None
 
 
 def authority_problems(certificate: str, key: str, now: datetime) -> Iterator[Problem]:
@@ -74,12 +95,8 @@ def authority_problems(certificate: str, key: str, now: datetime) -> Iterator[Pr
     except ValueError as error:
         yield Problem("tls.crt", str(error), "the authority's certificate")
         return
-    try:
-        constraints = first.extensions.get_extension_for_class(x509.BasicConstraints).value
-        signs = constraints.ca
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        signs = False
-    if not signs:
+    constraints = _extension(first, x509.BasicConstraints)
+    if constraints is None or not constraints.ca:
         yield Problem("tls.crt", "a certificate that may not sign others", "an authority's (CA)")
     yield from _date_problems(first, now)
     yield from _key_problems(first, key)
@@ -95,7 +112,7 @@ def _load(pem: str) -> "Sequence[x509.Certificate]":
     from cryptography.exceptions import UnsupportedAlgorithm
 
     try:
-        found = x509.load_pem_x509_certificates(pem.encode("utf-8", "replace"))
+        found = _quietly(pem.encode("utf-8", "replace"))
         for each in found:
             # Read only when asked for, and so refused only then.
             _ = each.subject, each.issuer, each.not_valid_before_utc, each.not_valid_after_utc
@@ -106,6 +123,46 @@ def _load(pem: str) -> "Sequence[x509.Certificate]":
     return found
 
 
+def _quietly(pem: bytes) -> "Sequence[x509.Certificate]":
+    from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    with warnings.catch_warnings():
+        # What is against the standard and served all the same is no news for a reader of findings.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        return x509.load_pem_x509_certificates(pem)
+
+
+def _is_serial_number_refused(block: str) -> bool:
+    """Say whether the base64 of a certificate holds a serial number of zero or less."""
+    try:
+        der = base64.b64decode("".join(block.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    # Certificate, TBSCertificate, and before the number perhaps the version, [0] {INTEGER}.
+    found = re.match(
+        rb"\x30(?:\x82..|\x81.|.)\x30(?:\x82..|\x81.|.)(?:\xa0\x03\x02\x01.)?"
+        rb"\x02(.)(.)",
+        der,
+        re.DOTALL,
+    )
+    return found is not None and (found[2] >= b"\x80" or found.group(1, 2) == (b"\x01", b"\x00"))
+
+
+def _needed_to_be_valid(
+    chain: "Sequence[x509.Certificate]", now: datetime
+) -> "Sequence[x509.Certificate]":
+    """Return a chain without the expired certificates at its end that clients need not use.
+
+    An authority signed by an older one too, which has expired, is trusted by its key. The leaf and
+    who signed it must be valid.
+    """
+    end = len(chain)
+    while end > 2 and chain[end - 1].not_valid_after_utc <= now:
+        end -= 1
+    return chain[:end]
+
+
 def _subject(certificate: "x509.Certificate") -> str:
     return certificate.subject.rfc4514_string() or "no subject"
 
@@ -113,16 +170,8 @@ def _subject(certificate: "x509.Certificate") -> str:
 def _names(certificate: "x509.Certificate") -> list[str]:
     from cryptography import x509
 
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (
-        x509.ExtensionNotFound,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-        ValueError,
-    ):
-        return []
-    return found.value.get_values_for_type(x509.DNSName)
+    found = _extension(certificate, x509.SubjectAlternativeName)
+    return [] if found is None else found.get_values_for_type(x509.DNSName)
 
 
 def _name_problems(certificate: "x509.Certificate", wildcard: str | None) -> Iterator[Problem]:
@@ -143,21 +192,31 @@ def _name_problems(certificate: "x509.Certificate", wildcard: str | None) -> Ite
 def _use_problems(certificate: "x509.Certificate") -> Iterator[Problem]:
     from cryptography import x509
 
+    serving = (
+        x509.oid.ExtendedKeyUsageOID.SERVER_AUTH,
+        x509.oid.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+    )
+    uses = _extension(certificate, x509.ExtendedKeyUsage)
+    if uses is not None and not any(use in serving for use in uses):
+        yield Problem("tls.crt", "an extended key usage without server auth", "server auth")
+    usage = _extension(certificate, x509.KeyUsage)
+    if usage is not None and not usage.digital_signature:
+        yield Problem("tls.crt", "a key usage without digital signature", "digital signature")
+
+
+def _extension(certificate: "x509.Certificate", kind: type[_Extension]) -> _Extension | None:
+    """Return an extension; None where there is none, or none that can be read."""
+    from cryptography import x509
+
     try:
-        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        return certificate.extensions.get_extension_for_class(kind).value
     except (
         x509.ExtensionNotFound,
         x509.DuplicateExtension,
         x509.UnsupportedGeneralNameType,
         ValueError,
     ):
-        return
-    serving = (
-        x509.oid.ExtendedKeyUsageOID.SERVER_AUTH,
-        x509.oid.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
-    )
-    if not any(use in serving for use in uses):
-        yield Problem("tls.crt", "an extended key usage without server auth", "server auth")
+        return None
 
 
 def _date_problems(certificate: "x509.Certificate", now: datetime) -> Iterator[Problem]:
@@ -232,9 +291,13 @@ def _key_problems(certificate: "x509.Certificate", key: str) -> Iterator[Problem
         return
     if own != public:
         yield Problem("tls.key", "another certificate's key", "the key of the certificate")
-    bits = public.key_size if isinstance(public, rsa.RSAPublicKey) else _RSA_BITS
-    if bits < _RSA_BITS:
-        yield Problem("tls.crt", f"an RSA key of {bits} bits", f"{_RSA_BITS} bits or more")
-    bits = public.key_size if isinstance(public, ec.EllipticCurvePublicKey) else _EC_BITS
-    if bits < _EC_BITS:
-        yield Problem("tls.crt", f"an EC key of {bits} bits", f"{_EC_BITS} bits or more")
+    if isinstance(public, rsa.RSAPublicKey):
+        shown = f"an RSA key of {public.key_size} bits"
+        served = public.key_size >= _RSA_BITS
+    elif isinstance(public, ec.EllipticCurvePublicKey):
+        shown = f"an EC key on {public.curve.name}"
+        served = public.curve.name in _CURVES
+    else:
+        shown, served = f"a key of {type(public).__name__}", False
+    if not served:
+        yield Problem("tls.crt", shown, _KEYS)

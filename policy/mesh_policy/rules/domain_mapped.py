@@ -1,15 +1,8 @@
 """A host outside the wildcard has a DomainMapping."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Set
+from typing import Any
 
-from mesh_policy.credentials import (
-    apps_domain,
-    credentials,
-    entry,
-    gateway_secrets,
-    serving_secrets,
-)
 from mesh_policy.documented.kinds import (
     DOMAIN_MAPPING,
     GATEWAY,
@@ -20,17 +13,19 @@ from mesh_policy.documented.kinds import (
     SERVING,
     VIRTUAL_SERVICE,
 )
-from mesh_policy.documented.names import INGRESS_GATEWAY, INGRESS_SERVICE, SERVING_NAMESPACE
+from mesh_policy.documented.names import INGRESS_SERVICE
 from mesh_policy.documented.sections import ASSUMPTIONS
-from mesh_policy.findings import Finding, Severity
+from mesh_policy.findings import Finding, Ref, Severity
+from mesh_policy.mesh.gateway_secrets import named_secrets, served_names
+from mesh_policy.mesh.knative_gateways import configs, ingress_gateways
+from mesh_policy.reading.cluster_hosts import ServiceName, canonical, is_cluster_local
+from mesh_policy.reading.domains import apps_domain
 from mesh_policy.reading.knative import config
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, has_unknown, items, strings, text
-from mesh_policy.reading.x509 import covers, names
+from mesh_policy.reading.x509 import covers
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, knative_gateway
-
-_REF: Final = f"{SERVING_NAMESPACE}/{INGRESS_GATEWAY}"
+from mesh_policy.world import World
 
 
 def check(world: World) -> Iterator[Finding]:
@@ -57,31 +52,33 @@ def _wildcards(world: World) -> list[str]:
     found: dict[str, None] = {}
     if isinstance(domain := apps_domain(world), str):
         found[f"*.{domain}"] = None
-    gateway = knative_gateway(world, INGRESS_GATEWAY)
-    for _, credential in credentials(gateway) if gateway else ():
-        for secret in gateway_secrets(world, text(credential)):
-            found.update(dict.fromkeys(names(text(entry(secret, "tls.crt", "cert")))))
+    found.update(dict.fromkeys(served_names(world, world.serverless_mesh)))
     return list(found)
 
 
 def _hosts(world: World) -> Iterator[tuple[Object, str, Any]]:
+    gateways = {each.ref[1:] for config in configs(world) for each in config.external}
     for item in world.objects(VIRTUAL_SERVICE):
-        if _is_bound(item):
+        if _is_bound(item, gateways):
             hosts = item.get("spec", "hosts")
             if hosts is UNKNOWN:
                 yield item, "spec.hosts", UNKNOWN
             every = set(strings(hosts))
             for index, host in enumerate(items(hosts)):
                 # net-istio lists a service's name in the cluster in its short forms, too.
-                if f"{host}.svc.cluster.local" in every:
+                if canonical(text(host)) in every - {host}:
                     continue
                 if host is UNKNOWN or _is_external(text(host)):
                     yield item, f"spec.hosts[{index}]", host
     mesh = world.serverless_mesh
+    targets = {each.target for config in configs(world) for each in config.external}
     for item in world.objects(ROUTE):
         to, host = item.get("spec", "to", "name"), item.get("spec", "host")
-        here = mesh is None or item.ref.namespace == mesh.ingress.namespace
-        if here and to == INGRESS_SERVICE and (host is UNKNOWN or text(host)):
+        made = to == INGRESS_SERVICE and (
+            mesh is None or item.ref.namespace == mesh.ingress.namespace
+        )
+        here = made or ServiceName(text(to), item.ref.namespace) in targets
+        if here and (host is UNKNOWN or text(host)):
             yield item, "spec.host", host
     for serving in world.objects(SERVING):
         for domain in config(serving, "domain"):
@@ -89,16 +86,21 @@ def _hosts(world: World) -> Iterator[tuple[Object, str, Any]]:
                 yield serving, f"spec.config.domain.{domain}", f"<service>.{domain}"
 
 
-def _is_bound(item: Object) -> bool:
-    gateways = item.get("spec", "gateways")
-    own = INGRESS_GATEWAY if item.ref.namespace == SERVING_NAMESPACE else _REF
-    return not has_unknown(gateways) and not {_REF, own}.isdisjoint(strings(gateways))
+def _is_bound(item: Object, gateways: Set[tuple[str, str]]) -> bool:
+    named = item.get("spec", "gateways")
+    if has_unknown(named):
+        return False
+    found = (name.rpartition("/") for name in strings(named))
+    return any((namespace or item.ref.namespace, name) in gateways for namespace, _, name in found)
 
 
 def _is_external(host: str) -> bool:
     """Tell a domain of the outside from names of the cluster's inside and lone wildcards."""
-    name = host.lower().rstrip(".")
-    return "." in name and not name.endswith((".svc", ".svc.cluster.local", ".cluster.local"))
+    return "." in host.removesuffix(".") and not is_cluster_local(host)
+
+
+def _wanted(world: World) -> Iterator[Ref]:
+    return named_secrets(world.serverless_mesh, ingress_gateways(world))
 
 
 RULE = Rule(
@@ -112,7 +114,7 @@ RULE = Rule(
     remedy="Create a DomainMapping of that name, with a certificate for it.",
     section=ASSUMPTIONS,
     kinds=MESH_KINDS | {VIRTUAL_SERVICE, ROUTE, DOMAIN_MAPPING, GATEWAY, INGRESS_CONFIG},
-    by_name={SECRET: serving_secrets},
+    by_name={SECRET: _wanted},
     check=check,
     in_mesh=True,
 )

@@ -14,7 +14,6 @@ from functools import cache
 from heapq import nsmallest
 from typing import Final, NamedTuple
 
-from mesh_policy.credentials import apps_domain
 from mesh_policy.documented.kinds import EVENTING, GATEWAY, INGRESS_CONFIG, MESH_KINDS, SERVICE
 from mesh_policy.documented.names import (
     DEFAULT_INGRESS_LABELS,
@@ -29,6 +28,7 @@ from mesh_policy.documented.sections import PREREQUISITES
 from mesh_policy.findings import Finding, Ref, Severity, Undetermined
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.mesh.serverless import is_knative_gateway
+from mesh_policy.reading.domains import apps_domain
 from mesh_policy.reading.label_selectors import Labels, Subsets, labels, written
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, items, mapping, number, text

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from mesh_policy.credentials import credentials
 from mesh_policy.documented.kinds import (
     CONTROL_PLANE,
     DOMAIN_MAPPING,
@@ -18,6 +17,7 @@ from mesh_policy.documented.kinds import (
 from mesh_policy.documented.names import DEFAULT_MESH_NAMESPACE
 from mesh_policy.documented.sections import ASSUMPTIONS
 from mesh_policy.findings import Finding, Ref, Severity
+from mesh_policy.reading.istio_credentials import credentials, secret_name
 from mesh_policy.reading.objects import Given, Object
 from mesh_policy.rule import Rule
 from mesh_policy.world import World
@@ -65,11 +65,13 @@ def _servers(world: World, item: Object) -> list[Ref]:
     gateways = {workload.namespace for mesh in world.meshes for workload in mesh.workloads} or {
         item.ref.namespace
     }
+    here = item.ref.namespace
+    wanted = (here, item.ref.name)
     found = [
         gateway.ref
         for gateway in world.objects(GATEWAY)
         if item.ref.namespace in gateways
-        and any(name == item.ref.name for _, name in credentials(gateway))
+        and any(secret_name(name, here) == wanted for _, name in credentials(gateway))
     ]
     return found + [
         mapping.ref

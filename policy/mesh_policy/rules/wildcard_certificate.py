@@ -3,31 +3,38 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mesh_policy.credentials import (
-    apps_domain,
-    credentials,
-    entry,
-    gateway_secrets,
-    serving_secrets,
-)
 from mesh_policy.documented.kinds import CERTIFICATE, GATEWAY, INGRESS_CONFIG, MESH_KINDS, SECRET
-from mesh_policy.documented.names import INGRESS_GATEWAY, INGRESS_PORT
+from mesh_policy.documented.names import INGRESS_PORT
 from mesh_policy.documented.sections import CERTIFICATE_SECTION
 from mesh_policy.findings import Finding, Ref, Severity
+from mesh_policy.mesh.gateway_secrets import named_secrets, secrets_of
+from mesh_policy.mesh.knative_gateways import default_gateways
+from mesh_policy.reading.domains import apps_domain
+from mesh_policy.reading.istio_credentials import (
+    AUTHORITY_SUFFIX,
+    MUTUAL_MODES,
+    SecretName,
+    clients_authority,
+    credentials,
+    secret_name,
+    served,
+)
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.values import UNKNOWN, at, items, number, show, strings, text
-from mesh_policy.reading.x509 import covers, problems
+from mesh_policy.reading.values import UNKNOWN, at, items, number, show, strings
+from mesh_policy.reading.x509 import covers, problems, unreadable
 from mesh_policy.rule import Rule
-from mesh_policy.world import World, knative_gateway
+from mesh_policy.world import World
 
-_MODES: Final = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
+_MODES: Final = ("SIMPLE", *MUTUAL_MODES)
 
 
 def check(world: World) -> Iterator[Finding]:
-    """Check the server on port 443 and the secret that it names."""
-    gateway = knative_gateway(world, INGRESS_GATEWAY)
-    if gateway is None:
-        return
+    """Check the servers on port 443 of Knative's ingress Gateways and the secrets they name."""
+    for gateway in default_gateways(world):
+        yield from _gateway(world, gateway)
+
+
+def _gateway(world: World, gateway: Object) -> Iterator[Finding]:
     servers = gateway.get("spec", "servers")
     ports = [at(server, "port", "number") for server in items(servers)]
     if servers is UNKNOWN or UNKNOWN in ports:
@@ -42,7 +49,8 @@ def check(world: World) -> Iterator[Finding]:
             path = f"spec.servers[{index}]"
             yield from _server(gateway, server, path)
             own = {key: name for key, name in names.items() if key.startswith(f"{path}.")}
-            yield from _names(world, gateway, own)
+            mutual = at(server, "tls", "mode") in MUTUAL_MODES
+            yield from _names(world, gateway, own, mutual)
 
 
 def _server(gateway: Object, server: Any, path: str) -> Iterator[Finding]:
@@ -55,29 +63,36 @@ def _server(gateway: Object, server: Any, path: str) -> Iterator[Finding]:
             yield gateway.breaks(where, show(value), good[0])
 
 
-def _names(world: World, gateway: Object, names: dict[str, Any]) -> Iterator[Finding]:
+def _names(world: World, gateway: Object, names: dict[str, Any], mutual: bool) -> Iterator[Finding]:
     given = {path: name for path, name in names.items() if name is not None}
     if not given:
         path = next(iter(names))
         yield gateway.breaks(path, "nothing", "the secret with the wildcard certificate")
+    mesh = world.serverless_mesh
+    here = mesh.ingress.namespace if mesh else ""
     for path, name in given.items():
+        secret = secret_name(name, here)
         if name is UNKNOWN:
             yield gateway.unknown(path)
-        elif not text(name):
+        elif secret is None or not secret.name:
             yield gateway.breaks(path, show(name), "the name of a secret")
-        elif found := gateway_secrets(world, name):
-            for secret in found:
-                yield from _secret(world, secret)
+        elif secret.namespace != here and not mesh:
+            yield gateway.unsure(path, f"the ingress gateway must be in {secret.namespace} for it")
+        elif secret.namespace != here:
+            needed = f"a secret of {here}: a gateway gets none of other namespaces"
+            yield gateway.breaks(path, show(name), needed)
+        elif found := secrets_of(world, mesh, secret.name):
+            for item in found:
+                yield from _secret(world, item, mutual)
         else:
-            yield from _absent(world, gateway, path, name)
+            yield from _absent(world, gateway, path, secret)
 
 
-def _absent(world: World, gateway: Object, path: str, name: str) -> Iterator[Finding]:
-    mesh = world.serverless_mesh
-    if mesh is None:
+def _absent(world: World, gateway: Object, path: str, secret: SecretName) -> Iterator[Finding]:
+    name, namespace = secret.name, secret.namespace
+    if world.serverless_mesh is None:
         yield gateway.unsure(path, f"the secret {name} is not among the objects given")
         return
-    namespace = mesh.ingress.namespace
     for item in world.objects(CERTIFICATE, namespace):
         if item.get("spec", "secretName") == name:
             yield from _requested(world, item)
@@ -103,10 +118,10 @@ def _requested(world: World, item: Object) -> Iterator[Finding]:
         yield item.unsure("spec.secretName", "cert-manager has not made the secret yet")
 
 
-def _secret(world: World, secret: Object) -> Iterator[Finding]:
-    certificate = entry(secret, "tls.crt", "cert")
-    key = entry(secret, "tls.key", "key")
-    for name, value in (("tls.crt", certificate), ("tls.key", key)):
+def _secret(world: World, secret: Object, mutual: bool) -> Iterator[Finding]:
+    pair = served(secret.body)
+    entries = ((pair.certificate_entry, pair.certificate), (pair.key_entry, pair.key))
+    for name, value in entries:
         if value is UNKNOWN:
             yield secret.unknown(f"data.{name}")
         elif value is None:
@@ -114,12 +129,41 @@ def _secret(world: World, secret: Object) -> Iterator[Finding]:
     domain = apps_domain(world)
     if domain is UNKNOWN:
         yield secret.unsure("data.tls.crt", "the cluster's domain is unknown until update")
-    if isinstance(certificate, str) and isinstance(key, str):
-        wildcard = f"*.{domain}" if isinstance(domain, str) else None
-        authority = entry(secret, "ca.crt", "cacert")
-        known = authority if isinstance(authority, str) else ""
-        for problem in problems(certificate, key, wildcard, world.now, known):
-            yield secret.breaks(f"data.{problem.entry}", problem.found, problem.needed)
+    if mutual:
+        yield from _authority(world, secret)
+    certificate, key = pair.certificate, pair.key
+    if not isinstance(certificate, str) or not isinstance(key, str):
+        return
+    if reason := unreadable(certificate):
+        yield secret.unsure(f"data.{pair.certificate_entry}", reason)
+        return
+    wildcard = f"*.{domain}" if isinstance(domain, str) else None
+    # With mutual TLS, the authority in the secret is that of the clients.
+    authority = None if mutual else clients_authority(secret.body)
+    known = authority if isinstance(authority, str) else ""
+    places = {"tls.crt": pair.certificate_entry, "tls.key": pair.key_entry}
+    for problem in problems(certificate, key, wildcard, world.now, known):
+        place = places.get(problem.entry, problem.entry)
+        yield secret.breaks(f"data.{place}", problem.found, problem.needed)
+
+
+def _authority(world: World, secret: Object) -> Iterator[Finding]:
+    """Check that clients can be told by an authority, in the secret or in one beside it."""
+    name = f"{secret.ref.name}{AUTHORITY_SUFFIX}"
+    beside = world.get(SECRET, secret.ref.namespace, name)
+    found = clients_authority((beside or secret).body)
+    needed = "the authority of the clients, for the mode MUTUAL"
+    if found is UNKNOWN:
+        yield (beside or secret).unknown("data.ca.crt")
+    elif not found and beside is not None:
+        yield beside.breaks("data.ca.crt", "nothing", needed)
+    elif not found and world.serverless_mesh is not None:
+        needed += f", here or as ca.crt of {secret.ref.name}"
+        yield from world.missing(SECRET, secret.ref.namespace, name, needed)
+
+
+def _wanted(world: World) -> Iterator[Ref]:
+    return named_secrets(world.serverless_mesh, default_gateways(world))
 
 
 RULE = Rule(
@@ -136,7 +180,7 @@ RULE = Rule(
     ),
     section=CERTIFICATE_SECTION,
     kinds=MESH_KINDS | {GATEWAY, INGRESS_CONFIG, CERTIFICATE},
-    by_name={SECRET: serving_secrets},
+    by_name={SECRET: _wanted},
     check=check,
     in_mesh=True,
     harmful=True,
