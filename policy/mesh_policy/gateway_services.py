@@ -6,7 +6,7 @@ from mesh_policy.documented.kinds import SERVICE
 from mesh_policy.documented.names import LOCAL_GATEWAY, LOCAL_PORT, NO_PORT_TRANSLATION
 from mesh_policy.findings import Finding
 from mesh_policy.mesh.knative_gateways import configs, local_gateways
-from mesh_policy.mesh.listeners import listeners, target, translation
+from mesh_policy.mesh.listeners import listeners, makes_service, target, translation
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.cluster_hosts import ServiceName
 from mesh_policy.reading.objects import Object
@@ -45,7 +45,7 @@ def local_ports(world: World, local: Object, mesh: Mesh) -> Iterator[Finding]:
     if None in found:
         return
     wanted = {port for each in found if each for port in each}
-    if not wanted and mesh.ingress_service is not None:
+    if not wanted and makes_service(mesh):
         wanted = {LOCAL_PORT}
     entries = [entry for entry in items(ports) if number(at(entry, "port")) == _HTTP]
     leads = [target(entry) for entry in entries]

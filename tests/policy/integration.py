@@ -30,11 +30,14 @@ def documented(file: str = "documented.yaml") -> list[Body]:
 def broken(objects: list[Body], change: Body) -> list[Body]:
     """Return the objects with the one thing that is wrong."""
     found = copy.deepcopy(objects)
-    for index, body in enumerate(found):
-        if ref_of(body) == ref_of(change):
-            found[index] = merged(body, change)
-            return found
-    return [*found, change]
+    for each in change["items"] if change["kind"] == "List" else [change]:
+        refs = [ref_of(body) for body in found]
+        if (ref := ref_of(each)) in refs:
+            index = refs.index(ref)
+            found[index] = merged(found[index], each)
+        else:
+            found.append(each)
+    return found
 
 
 def merged(below: Any, above: Any) -> Any:

@@ -19,6 +19,10 @@ SECRET: Final = Kind("", "Secret")
 CONFIG_MAP: Final = Kind("", "ConfigMap")
 NAMESPACE: Final = Kind("", "Namespace")
 DEPLOYMENT: Final = Kind("apps", "Deployment")
+ROLE: Final = Kind("rbac.authorization.k8s.io", "Role")
+ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io", "RoleBinding")
+CLUSTER_ROLE: Final = Kind("rbac.authorization.k8s.io", "ClusterRole")
+CLUSTER_ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io", "ClusterRoleBinding")
 NETWORK_POLICY: Final = Kind("networking.k8s.io", "NetworkPolicy")
 GATEWAY_CLASS: Final = Kind("gateway.networking.k8s.io", "GatewayClass")
 """Of the Gateway API."""
@@ -74,6 +78,8 @@ CLUSTER_SCOPED: Final = frozenset(
         ISTIO_REVISION_TAG,
         ISTIO_CNI,
         ZTUNNEL,
+        CLUSTER_ROLE,
+        CLUSTER_ROLE_BINDING,
     }
 )
 """The kinds without a namespace."""

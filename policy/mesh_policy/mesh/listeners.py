@@ -5,20 +5,30 @@ from typing import Any, Final
 
 from mesh_policy.documented.kinds import SERVICE
 from mesh_policy.documented.names import NO_PORT_TRANSLATION
-from mesh_policy.mesh.mesh import Mesh, Workload
+from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.objects import Object, Objects
-from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, number
+from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, number, text
 
 _MADE: Final[Mapping[int, int]] = {80: 8080, 443: 8443}
 """The ports of the Service that Service Mesh 2 makes, and where they lead."""
 
 
-def services(objects: Objects, workload: Workload) -> Iterator[Object]:
-    """List the Services that select the pods of a gateway."""
-    for item in objects.objects(SERVICE, workload.namespace):
+def makes_service(mesh: Mesh) -> bool:
+    """Say whether an operator makes the ingress gateway and its Service."""
+    return mesh.ingress_service is not None and not mesh.without_ingress
+
+
+def _services(objects: Objects, mesh: Mesh) -> Iterator[Object]:
+    """List the Services that select the pods of the ingress gateway.
+
+    Where nothing tells its labels, all of its namespace are taken for such.
+    """
+    told = makes_service(mesh) or mesh.other_ingress is not None
+    carried = mesh.ingress.labels
+    for item in objects.objects(SERVICE, mesh.ingress.namespace):
         selector = labels(item.get("spec", "selector"))
-        if selector and workload.labels is not None and selector <= workload.labels:
+        if selector and (not told or (carried is not None and selector <= carried)):
             yield item
 
 
@@ -37,20 +47,29 @@ def translation(objects: Objects, mesh: Mesh) -> dict[int, int]:
     A Service with the label for it translates none; a port without a translation is the pods' own.
     """
     found: dict[int, int] = {}
-    for item in services(objects, mesh.ingress):
+    for item in _services(objects, mesh):
         if NO_PORT_TRANSLATION not in item.labels:
             for entry in items(item.get("spec", "ports")):
                 port, leads = number(at(entry, "port")), target(entry)
                 if port is not None and leads is not None:
                     found.setdefault(port, leads)
-    return {**_MADE, **found} if mesh.ingress_service else found
+    return {**_MADE, **found} if makes_service(mesh) else found
 
 
-def listeners(gateway: Object, translated: Mapping[int, int]) -> set[int] | None:
-    """Return the ports of the pods on which a Gateway has its gateway listen; None: not known."""
+def listeners(
+    gateway: Object, translated: Mapping[int, int], protocol: str = ""
+) -> set[int] | None:
+    """Return the ports of the pods on which a Gateway has its gateway listen; None: not known.
+
+    With a protocol, only those of its servers.
+    """
     servers = gateway.get("spec", "servers")
-    ports = [at(server, "port", "number") for server in items(servers)]
+    ports = [at(server, "port") for server in items(servers)]
     if servers is UNKNOWN or has_unknown(ports):
         return None
-    numbers = [number(port) for port in ports]
+    numbers = [
+        number(at(port, "number"))
+        for port in ports
+        if not protocol or text(at(port, "protocol")).upper() == protocol
+    ]
     return {translated.get(port, port) for port in numbers if port is not None}

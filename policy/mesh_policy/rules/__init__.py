@@ -17,6 +17,8 @@ _FILES: Final = (
     "excluded_ports",
     "gateway_selector",
     "wildcard_certificate",
+    "gateway_reads_secret",
+    "gateway_service",
     "local_gateway_mutual_tls",
     "knative_gateway_config",
     "ingress_class",

@@ -8,6 +8,7 @@ from mesh_policy.documented.names import LOCAL_GATEWAY
 from mesh_policy.documented.sections import SERVERLESS_SECTION
 from mesh_policy.findings import Finding, Severity
 from mesh_policy.gateway_services import local_ports, local_services, untranslated
+from mesh_policy.mesh.listeners import makes_service
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.cluster_hosts import ServiceName
 from mesh_policy.reading.ingress_class import left_to_kourier
@@ -49,7 +50,7 @@ def check(world: World) -> Iterator[Finding]:
             path = config_path(eventing, "features", "istio")
             yield eventing.breaks(path, show(feature), "enabled")
     mesh = world.serverless_mesh
-    if mesh is not None and mesh.ingress_service is not None:
+    if mesh is not None and makes_service(mesh):
         for local in local_services(world, mesh):
             if local.ref.namespace == mesh.ingress.namespace:
                 yield from _local_service(world, local, mesh)
@@ -132,7 +133,7 @@ def _address(
 
 def _exists(world: World, mesh: Mesh, service: ServiceName) -> Iterator[Finding]:
     # The operator makes the ingress gateway's Service out of the control plane.
-    made = service == (mesh.ingress_service, mesh.ingress.namespace)
+    made = makes_service(mesh) and service == (mesh.ingress_service, mesh.ingress.namespace)
     if world.get(SERVICE, service.namespace, service.name) is None and not made:
         needed = "the Service that Knative points at"
         yield from world.missing(SERVICE, service.namespace, service.name, needed)
