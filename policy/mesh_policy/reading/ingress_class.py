@@ -86,6 +86,4 @@ def left_to_kourier(serving: Object) -> bool:
 
 def is_integrated(objects: Objects) -> bool:
     """Say whether a KnativeServing is here whose Knative Services Istio is meant to serve."""
-    return any(
-        uses_istio(item) and not left_to_kourier(item) for item in objects.objects(SERVING)
-    )
+    return any(uses_istio(item) and not left_to_kourier(item) for item in objects.objects(SERVING))

@@ -36,6 +36,7 @@ _FILES: Final = (
     "kafka_service_entry",
     "metrics_reachable",
     "domain_mapped",
+    "domain_names_covered",
     "operators_ready",
     "operator_group_single",
     "no_plaintext_keys",

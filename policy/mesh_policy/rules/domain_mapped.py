@@ -66,7 +66,7 @@ def _hosts(world: World) -> Iterator[tuple[Object, str, Any]]:
             every = set(strings(hosts))
             for index, host in enumerate(items(hosts)):
                 # net-istio lists a service's name in the cluster in its short forms, too.
-                if canonical(text(host)) in every - {host}:
+                if canonical(text(host)) in every - {text(host)}:
                     continue
                 if host is UNKNOWN or _is_external(text(host)):
                     yield item, f"spec.hosts[{index}]", host

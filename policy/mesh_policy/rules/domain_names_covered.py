@@ -1,0 +1,222 @@
+"""The certificate covers the names that Knative gives to Knative Services."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from mesh_policy.documented.kinds import (
+    DOMAIN_MAPPING,
+    GATEWAY,
+    INGRESS_CONFIG,
+    KNATIVE_SERVICE,
+    MESH_KINDS,
+    SECRET,
+    SERVING,
+)
+from mesh_policy.documented.sections import ASSUMPTIONS
+from mesh_policy.findings import Finding, Ref, Severity
+from mesh_policy.mesh.gateway_secrets import named_secrets, served_names
+from mesh_policy.mesh.knative_gateways import ingress_gateways
+from mesh_policy.reading.cluster_hosts import is_cluster_local
+from mesh_policy.reading.dns_names import is_subdomain
+from mesh_policy.reading.domains import apps_domain
+from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
+from mesh_policy.reading.istio_credentials import served
+from mesh_policy.reading.knative import config_map
+from mesh_policy.reading.knative_domains import (
+    LONGEST_LABEL,
+    Named,
+    Naming,
+    named,
+    naming,
+    tags,
+)
+from mesh_policy.reading.label_selectors import first
+from mesh_policy.reading.objects import Object
+from mesh_policy.reading.values import UNKNOWN, has_unknown, mapping, show, text
+from mesh_policy.reading.x509 import covers, names
+from mesh_policy.rule import Rule
+from mesh_policy.world import World
+
+_SAMPLE: Final = ("my-project", "hello", "v1")
+"""Namespace, name and tag of a Knative Service that shows what a template makes."""
+_ANY_DOMAIN: Final = "apps.example.com"
+"""Stands for the cluster's domain where that is not known."""
+_NEEDED: Final = "one label below the domain, as {{.Name}}-{{.Namespace}}.{{.Domain}} gives"
+_OF_ITS_OWN: Final = (".Labels", ".Annotations")
+
+
+def check(world: World) -> Iterator[Finding]:
+    """Check the templates, the Knative Services that are here, and mapped domains."""
+    for serving in world.objects(SERVING)[:1]:
+        yield from _serving(world, serving)
+    for item in world.objects(DOMAIN_MAPPING):
+        yield from _mapping(world, item)
+
+
+def _serving(world: World, serving: Object) -> Iterator[Finding]:
+    rules = naming(world, serving)
+    if UNKNOWN in (rules.template, rules.tag_template):
+        path = rules.template_path if rules.template is UNKNOWN else rules.tag_path
+        yield serving.unknown(path)
+        return
+    if rules.domains is None and mapping(config_map(serving, "domain")):
+        if has_unknown(config_map(serving, "domain")):
+            yield serving.unknown(rules.domain_path)
+        else:
+            yield serving.unsure(rules.domain_path, "an entry that is not read as a selector")
+        return
+    general = default_class(serving)
+    patterns = _patterns(world)
+    broken: set[tuple[str, bool]] = set()
+    if general in (ISTIO_CLASS, UNKNOWN):
+        for domain in rules.domains or {_ANY_DOMAIN: {}}:
+            if not is_cluster_local(domain):
+                yield from _sample(serving, rules, domain, patterns, broken)
+    if rules.domains is None:
+        return
+    for item in world.objects(KNATIVE_SERVICE):
+        own = own_class(item)[1]
+        if (general if own is None else own) in (ISTIO_CLASS, UNKNOWN):
+            yield from _service(item, rules, patterns, broken)
+
+
+def _patterns(world: World) -> list[str]:
+    """Return the names that the certificate is for, and the router's wildcard."""
+    domain = apps_domain(world)
+    own = [f"*.{domain}"] if text(domain) else []
+    return list(dict.fromkeys([*own, *served_names(world, world.serverless_mesh)]))
+
+
+def _sample(
+    serving: Object,
+    rules: Naming,
+    domain: str,
+    patterns: Sequence[str],
+    broken: set[tuple[str, bool]],
+) -> Iterator[Finding]:
+    """Check what the templates make of a sample; what is found is added to `broken`."""
+    if any(part in text(rules.template) for part in _OF_ITS_OWN):
+        # Each Knative Service tells its own.
+        return
+    namespace, name, tag = _SAMPLE
+    sample = Named(namespace, name, {}, {})
+    guessed = rules.domains is None
+    known = [f"*.{domain}"] if guessed else patterns
+    for tagged, path, template in (
+        (False, rules.template_path, rules.template),
+        (True, rules.tag_path, rules.tag_template),
+    ):
+        host = rules.host(sample, tag if tagged else "", domain)
+        if host is None:
+            broken.add((domain, tagged))
+            yield serving.unsure(path, f"{show(template)} takes more than names, to be followed")
+            return
+        if _is_covered(host, known) or not _is_covered(f"x.{domain}", known):
+            # A domain that is not covered at all is found by domain-mapped.
+            continue
+        broken.add((domain, tagged))
+        if guessed:
+            yield serving.unsure(path, f"gives {host}; for what the certificate is, is not known")
+        elif any(f".{each}".endswith(f".{domain}") and each[2:] != domain for each in known):
+            broken.discard((domain, tagged))
+            yield serving.unsure(path, f"gives {host}; the certificate is for some such names")
+        else:
+            found = f"{show(template)}, which gives {host}; the certificate is for {first(known)}"
+            yield serving.breaks(path, found, f"{_NEEDED}, or a certificate for all such names")
+        return
+
+
+def _service(
+    item: Object, rules: Naming, patterns: Sequence[str], broken: set[tuple[str, bool]]
+) -> Iterator[Finding]:
+    """Check the names of a Knative Service and of its tags."""
+    about = named(item)
+    if about is None:
+        yield item.unknown("metadata")
+        return
+    domain = rules.domain(about.labels)
+    if about.is_inside or not domain or is_cluster_local(domain):
+        return
+    for path, tag in (("metadata.name", ""), *tags(item)):
+        if tag is UNKNOWN:
+            yield item.unknown(path)
+            continue
+        host = rules.host(about, text(tag))
+        if host is None:
+            if (domain, bool(tag)) not in broken and (domain, False) not in broken:
+                yield item.unsure(path, "its name is made by a template that is not followed")
+                return
+        elif (wrong := _no_name(host)) is not None:
+            yield item.breaks(path, *wrong)
+        elif (
+            not {(domain, False), (domain, bool(tag))} & broken
+            and _is_covered(f"x.{domain}", patterns)
+            and not _is_covered(host, patterns)
+        ):
+            found = f"{host}; the certificate is for {first(patterns)}"
+            yield item.breaks(path, found, f"{_NEEDED}, or a certificate for it")
+
+
+def _no_name(host: str) -> tuple[str, str] | None:
+    longest = max(host.split("."), key=len)
+    if len(longest) > LONGEST_LABEL:
+        found = f"{len(longest)} characters in one label of {show(host)}"
+        return found, f"{LONGEST_LABEL} or fewer, for name, namespace and tag together"
+    if not is_subdomain(host):
+        return f"{show(host)}, which is no host", "a name that the templates make a host of"
+    return None
+
+
+def _is_covered(host: str, patterns: Sequence[str]) -> bool:
+    return any(covers(pattern, host) for pattern in patterns)
+
+
+def _mapping(world: World, item: Object) -> Iterator[Finding]:
+    """Check the certificate that a DomainMapping brings."""
+    host, name = item.ref.name, item.get("spec", "tls", "secretName")
+    path = "spec.tls.secretName"
+    if name is UNKNOWN:
+        yield item.unknown(path)
+        return
+    if not text(name) or is_cluster_local(host):
+        return
+    secret = world.get(SECRET, item.ref.namespace, name)
+    if secret is None:
+        needed = f"the secret with the certificate for {host}, which {item.ref} names"
+        yield from world.missing(SECRET, item.ref.namespace, name, needed)
+        return
+    certificate = served(secret.body).certificate
+    found = names(text(certificate))
+    if certificate is UNKNOWN:
+        yield secret.unknown("data.tls.crt")
+    elif not _is_covered(host, found):
+        shown = f"{name}, for {first(found)}" if found else f"{name}, for no name"
+        yield item.breaks(path, shown, f"a certificate for {host}", (secret.ref,))
+
+
+def _wanted(world: World) -> Iterator[Ref]:
+    yield from named_secrets(world.serverless_mesh, ingress_gateways(world))
+    for item in world.objects(DOMAIN_MAPPING):
+        if name := text(item.get("spec", "tls", "secretName")):
+            yield Ref(SECRET, item.ref.namespace, name)
+
+
+RULE = Rule(
+    id="domain-names-covered",
+    title="The certificate covers the names that Knative gives to Knative Services",
+    severity=Severity.ERROR,
+    why=(
+        "A wildcard stands for one label. With a template that puts the namespace into a label "
+        "of its own, as Knative's default does and OpenShift's does not, no client trusts what "
+        "the gateway serves. A label of more than 63 characters is no name at all."
+    ),
+    remedy=(
+        "Leave domain-template and tag-template of config-network to the operator, or let name, "
+        "namespace and tag stand in one label; shorten what is too long."
+    ),
+    section=ASSUMPTIONS,
+    kinds=MESH_KINDS | {SERVING, GATEWAY, INGRESS_CONFIG, KNATIVE_SERVICE, DOMAIN_MAPPING},
+    by_name={SECRET: _wanted},
+    check=check,
+    in_mesh=True,
+)
