@@ -7,21 +7,19 @@ import pytest
 from kubernetes.dynamic import DynamicClient
 
 from harness import PulumiStack, make_stack, playing_operators
+from tests.emptying import Emptying
 from toolchain.cluster import Cluster
+from toolchain.dev import PACK
 
 pytestmark = pytest.mark.e2e
 
 GATEWAY = "knative-istio-ingressgateway"
 PLACE = "knative-serving-ingress"
-MANAGED = ("labels", "annotations")
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with (
-        Cluster(tmp_path_factory.mktemp("mesh3") / "cluster") as running,
-        playing_operators(running),
-    ):
+def own(emptying: Emptying) -> Iterator[Cluster]:
+    with emptying.afterwards() as running, playing_operators(running):
         yield running
 
 
@@ -38,7 +36,7 @@ def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         },
         projects=["shop"],
     )
-    stack.succeed("up", "--yes", "--skip-preview")
+    stack.succeed("up", "--yes", *PACK)
     yield stack
     stack.destroy()
 
@@ -82,5 +80,5 @@ def test_projects_are_injected_into_and_knatives_own_namespaces_are_not(
 
 
 def test_nothing_changes_in_a_second_run(deployed: PulumiStack) -> None:
-    said = deployed.succeed("preview", "--expect-no-changes")
+    said = deployed.succeed("preview", "--expect-no-changes", *PACK)
     assert "unchanged" in said
