@@ -127,7 +127,7 @@ def _client(namespace: str, address: str) -> Body:
         "type": "router" if router else "sidecar",
         "namespace": namespace,
         "name": address.replace(".", "-"),
-        "labels": {"app": "caller"} if not router else {"knative": "ingressgateway"},
+        "labels": {"app": "caller", **({"knative": "ingressgateway"} if router else {})},
         "ip": address,
     }
 
@@ -181,7 +181,8 @@ def _clients(mesh: Mesh, verdict: Verdict, by_themselves: frozenset[Weak]) -> It
         host = finding.found.rpartition(" ")[2]
         if all(weak.host != host for weak in verdict.weak):
             yield f"destination-rule-keeps-mtls names {name}, and all clients use mTLS for {host}"
-    unsaid = verdict.local == "auto" and mesh.mutual
+    plain = verdict.local == "auto" or Weak(ELSEWHERE, LOCAL) in by_themselves
+    unsaid = plain and mesh.mutual
     said = [
         each for each in _findings(local_gateway_mutual_tls.RULE, mesh) if "plaintext" in each.found
     ]

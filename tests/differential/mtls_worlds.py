@@ -21,6 +21,7 @@ TARGETS: Final = {
     ("autoscaler", SERVING): (8080,),
     ("broker-ingress", EVENTING): (80,),
     ("hello-00001", "shop"): (80,),
+    ("hello", "shop"): (80,),
     ("knative-local-gateway", INGRESS): (80,),
 }
 LOCAL: Final = "knative-local-gateway.knative-serving-ingress.svc.cluster.local"
@@ -38,7 +39,8 @@ _HOSTS: Final = (
     *("*", "*.local", "*.cluster.local", "*.svc.cluster.local", "kubernetes.default"),
     *(f"*.{namespace}.svc.cluster.local" for namespace in (SERVING, EVENTING, "shop", INGRESS)),
     *(f"{name}.{namespace}.svc.cluster.local" for name, namespace in TARGETS),
-    *("activator-service", "autoscaler", "hello-00001", "broker-ingress", "knative-local-gateway"),
+    *("activator-service", "autoscaler", "hello-00001", "broker-ingress", "hello"),
+    "knative-local-gateway",
     *("activator-service.knative-serving", "hello-00001.shop.svc", "*.example.com"),
     "Activator-Service.knative-serving.svc.cluster.local",
 )

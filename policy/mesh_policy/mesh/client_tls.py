@@ -71,7 +71,7 @@ class ClientTls:
                 found[namespace].append(_target(name, namespace, ports))
         for item in self.objects.objects(KNATIVE_SERVICE):
             namespace = item.ref.namespace
-            for name in (item.ref.name, *revision_names(item)):
+            for name in (*revision_names(item), item.ref.name):
                 found[namespace].append(_target(name, namespace, SERVICE_PORTS))
         for target in self.others:
             found[target.namespace].append(target)
