@@ -222,6 +222,13 @@ def test_service_mesh_2_injects_every_member_s_pod_where_it_is_told_to() -> None
     assert by(injection(outside, {INJECT: "true"})) == "NOT_ASKED"
 
 
+def test_beside_service_mesh_2_a_revision_of_unknown_name_is_asked_all_the_same() -> None:
+    plane = istio("prod", updateStrategy={"type": "RevisionBased"})
+    objects = world(plane, control_plane(), ROLL, namespace({}))
+    assert by(injection(objects, {REV: "prod-v1-27-3"})) == "unsure"
+    assert by(injection(objects, {INJECT: "true"})) == "basic"
+
+
 def serving(labels: Body) -> Body:
     workloads = [{"name": name, "labels": labels} for name in ("activator", "autoscaler")]
     return {

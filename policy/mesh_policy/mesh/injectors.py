@@ -77,7 +77,8 @@ class Injectors:
             MemberWebhook(member_injector(mesh), mesh.has) for mesh in self.members
         ]
         # Of Service Mesh 3 nothing is asked where there is none.
-        if self.revisions.planes or not self.members:
+        here = self.revisions.planes or self.revisions.versioned
+        if here or not self.members:
             found.append(RevisionWebhooks(self._answering))
         return found
 
