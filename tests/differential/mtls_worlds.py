@@ -76,7 +76,25 @@ def mesh(seed: int) -> Mesh:
         strict = {"mtls": {"mode": "STRICT"}}
         authentications.append(_made(dice, "PeerAuthentication", ROOT, "mesh", strict))
     rules = [_destination_rule(dice, index) for index in range(dice.choice((0, 1, 2, 3, 5)))]
-    return Mesh(authentications, rules, dice.random() < 0.5)
+    mutual = dice.random() < 0.5
+    if dice.random() < 0.4:
+        rules += _contradiction(dice)
+    return Mesh(authentications, rules, mutual)
+
+
+def _contradiction(dice: Random) -> list[Body]:
+    """Make the root namespace and the Service's own say different things of it."""
+    name, namespace = dice.choice(list(TARGETS))
+    host = f"{name}.{namespace}.svc.cluster.local"
+    modes = dice.sample(("DISABLE", "ISTIO_MUTUAL"), 2)
+    return [
+        _made(dice, "DestinationRule", where, "contradicts", {"host": host, **_policy(mode)})
+        for where, mode in zip((ROOT, namespace), modes, strict=True)
+    ]
+
+
+def _policy(mode: str) -> Body:
+    return {"trafficPolicy": {"tls": {"mode": mode}}}
 
 
 def _made(dice: Random, kind: str, namespace: str, name: str, spec: Body) -> Body:
