@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import check, dumps, injection, istioctl, mtls, preview, rules
+from bench import check, dumps, injection, istioctl, istiod, mtls, preview, rules
 from bench.errors import BenchError
 from toolchain.errors import LocalEnvironmentError
 
 app = typer.Typer(
-    help="How long the rules take, by themselves and beside what else there is.",
+    help="How long the rules take, and whether they are right, beside what else there is.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -58,6 +58,16 @@ def beside_istioctl(
     """Check files beside `istioctl analyze` (some minutes)."""
     with _reported():
         istioctl.run(console, gateways or istioctl.COUNTS)
+
+
+@app.command("gateways")
+def beside_istiods_merge(
+    clusters: Annotated[int, typer.Option(min=1, help="How many clusters.")] = istiod.CLUSTERS,
+    seed: Annotated[int, typer.Option(help="The first one's seed.")] = 0,
+) -> None:
+    """Compare the rule on conflicting Gateways with istiod's own merge (some minutes)."""
+    with _reported():
+        istiod.run(console, clusters, seed)
 
 
 @app.command("preview")

@@ -47,6 +47,7 @@ ISTIO_CNI: Final = Kind("sailoperator.io", "IstioCNI")
 ZTUNNEL: Final = Kind("sailoperator.io", "ZTunnel")
 
 GATEWAY: Final = Kind("networking.istio.io", "Gateway")
+API_GATEWAY: Final = Kind("gateway.networking.k8s.io", "Gateway")
 VIRTUAL_SERVICE: Final = Kind("networking.istio.io", "VirtualService")
 SERVICE_ENTRY: Final = Kind("networking.istio.io", "ServiceEntry")
 DESTINATION_RULE: Final = Kind("networking.istio.io", "DestinationRule")

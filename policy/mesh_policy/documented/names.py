@@ -44,7 +44,13 @@ ISTIO_SELECTOR: Final[Mapping[str, str]] = {"istio": "ingressgateway"}
 """Label of the ingress gateway that the local gateway's Service selects."""
 DEFAULT_INGRESS_LABELS: Final[Mapping[str, str]] = {"app": INGRESS_SERVICE, **ISTIO_SELECTOR}
 """What every ingress gateway carries that an operator makes."""
+INGRESS_LABELS: Final[Mapping[str, str]] = {**DEFAULT_INGRESS_LABELS, **GATEWAY_SELECTOR}
+"""What the ingress gateway carries as it is documented for Service Mesh 2."""
+DEFAULT_INGRESS_PORTS: Final[Mapping[int, int]] = {80: 8080, 443: 8443}
+"""The ports of the Service of an ingress gateway that an operator makes, and the pods' ports."""
 NO_PORT_TRANSLATION: Final = "experimental.istio.io/disable-gateway-port-translation"
+SCOPED_GATEWAYS: Final = "PILOT_SCOPE_GATEWAY_TO_NAMESPACE"
+"""Variable of istiod by which gateways take only the Gateways of their own namespace."""
 
 INGRESS_PORT: Final = 443
 LOCAL_PORT: Final = 8081

@@ -12,7 +12,7 @@ _MESH_3: Final = "https://docs.redhat.com/en/documentation/red_hat_openshift_ser
 
 
 class Section(NamedTuple):
-    """A section of Red Hat's documentation of OpenShift Serverless, or of Service Mesh 3."""
+    """A section of Red Hat's documentation of Serverless or Service Mesh 3, or of Istio's."""
 
     title: str
     url: str
@@ -59,4 +59,9 @@ SEVERAL_MESHES_SECTION: Final = Section(
 )
 CNI_SECTION: Final = Section(
     "Updating the Istio CNI", f"{_MESH_3}/updating/ossm-updating-istio-cni"
+)
+CONNECTION_REUSE: Final = Section(
+    "Istio: 404 errors with the same TLS certificate on multiple gateways",
+    "https://istio.io/latest/docs/ops/common-problems/network-issues/"
+    "#404-errors-occur-when-multiple-gateways-configured-with-same-tls-certificate",
 )

@@ -61,8 +61,12 @@ class Variant:
     """Where the control plane can be told to manage no network policies."""
     ingress_labels: Path
     """Where the labels of its own ingress gateway stand; empty: the gateway is no part of it."""
+    variables: Path
+    """The variables of istiod's environment."""
     permissive: tuple[str, ...]
     """The Knative workloads that the documentation has take plaintext too."""
+    local_mutual: bool
+    """Whether the documentation's local gateway takes mutual TLS, rather than plain HTTP."""
     roll: bool
     """Whether namespaces are members by a roll, rather than by labels of their own."""
 
@@ -106,7 +110,9 @@ SERVICE_MESH_2: Final = Variant(
     outbound=("spec", "proxy", "networking", "trafficControl", "outbound", "policy"),
     network_policies=("spec", "security", "manageNetworkPolicy"),
     ingress_labels=("spec", "gateways", "ingress", "service", "metadata", "labels"),
+    variables=("spec", "runtime", "components", "pilot", "container", "env"),
     permissive=(),
+    local_mutual=True,
     roll=True,
 )
 SERVICE_MESH_3: Final = Variant(
@@ -135,7 +141,9 @@ SERVICE_MESH_3: Final = Variant(
     outbound=("spec", "values", "meshConfig", "outboundTrafficPolicy", "mode"),
     network_policies=(),
     ingress_labels=(),
+    variables=("spec", "values", "pilot", "env"),
     permissive=("autoscaler",),
+    local_mutual=False,
     roll=False,
 )
 VARIANTS: Final = (SERVICE_MESH_2, SERVICE_MESH_3)

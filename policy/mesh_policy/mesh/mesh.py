@@ -7,26 +7,19 @@ from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from mesh_policy.documented.kinds import DEPLOYMENT
-from mesh_policy.documented.names import GATEWAY_SELECTOR, GATEWAY_TEMPLATE
+from mesh_policy.documented.names import GATEWAY_SELECTOR, GATEWAY_TEMPLATE, SCOPED_GATEWAYS
 from mesh_policy.documented.variants import Path, Variant
 from mesh_policy.findings import Ref, Undetermined
 from mesh_policy.mesh import control_plane
 from mesh_policy.mesh.discovery import Discovery
+from mesh_policy.mesh.workload import Workload, canonical_labels
 from mesh_policy.reading.interception import Interception
-from mesh_policy.reading.label_selectors import Labels, labels
+from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.objects import Object, Objects
 from mesh_policy.reading.values import UNKNOWN, at, mapping, text, truth
 
 _OPERATORS: Final = "maistra.io/owner"
 """Label of what the Service Mesh operator makes; the control plane says what that will be."""
-
-
-@dataclass(frozen=True)
-class Workload:
-    """Gateway pods: where they run and what labels they carry (None: not known)."""
-
-    namespace: str
-    labels: Labels | None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,6 +90,13 @@ class Mesh(ABC):
         return Interception(included, self.applied(self.variant.excluded_ports))
 
     @property
+    def scoped(self) -> bool | None:
+        """Whether gateways take only the Gateways of their own namespace; None: not known."""
+        plane = self.control_plane
+        found = plane.get(*self.variant.variables, SCOPED_GATEWAYS) if plane else None
+        return None if found is UNKNOWN else truth(found) is True
+
+    @property
     @abstractmethod
     def ingress(self) -> Workload:
         """The ingress gateway that Serverless uses."""
@@ -136,10 +136,13 @@ class Mesh(ABC):
     @cached_property
     def deployed(self) -> Sequence[Workload]:
         """The gateways that somebody deployed."""
-        return [
-            Workload(item.ref.namespace, labels(item.get("spec", "template", "metadata", "labels")))
-            for item in self.deployments
-        ]
+        return [_deployed(item) for item in self.deployments]
+
+
+def _deployed(item: Object) -> Workload:
+    given = labels(item.get("spec", "template", "metadata", "labels"))
+    derived = canonical_labels(given, item.ref.name)
+    return Workload(item.ref.namespace, given, derived, seen=True)
 
 
 def gateway_deployments(objects: Objects) -> list[Object]:

@@ -17,8 +17,9 @@ from mesh_policy.documented.names import (
 from mesh_policy.mesh import service_mesh_2, service_mesh_3
 from mesh_policy.mesh.injectors import Injectors, template_source
 from mesh_policy.mesh.knative_gateways import configs, ingress_gateways, local_gateways
-from mesh_policy.mesh.mesh import Mesh, Workload, gateway_deployments
+from mesh_policy.mesh.mesh import Mesh, gateway_deployments
 from mesh_policy.mesh.service_mesh_3 import ServiceMesh3, plane_namespace
+from mesh_policy.mesh.workload import Workload
 from mesh_policy.reading.injection import Injected, Injection
 from mesh_policy.reading.label_selectors import Labels, labels
 from mesh_policy.reading.objects import Object, Objects

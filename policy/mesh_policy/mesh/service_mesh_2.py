@@ -6,23 +6,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
-from mesh_policy.documented.kinds import CONTROL_PLANE, MEMBER, MEMBER_ROLL, NAMESPACE
+from mesh_policy.documented.kinds import CONTROL_PLANE, MEMBER, MEMBER_ROLL, NAMESPACE, SERVICE
 from mesh_policy.documented.names import (
     DEFAULT_INGRESS_LABELS,
+    DEFAULT_INGRESS_PORTS,
     DEFAULT_ROLL,
     GATEWAY_SELECTOR,
     INGRESS_SERVICE,
 )
 from mesh_policy.documented.variants import SERVICE_MESH_2, Path, Variant
+from mesh_policy.findings import Ref
 from mesh_policy.mesh.control_plane import applied
 from mesh_policy.mesh.discovery import Discovery
-from mesh_policy.mesh.mesh import Mesh, Workload
+from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.mesh.workload import CANONICAL_NAME, Workload
+from mesh_policy.reading.istio_gateways import ports
 from mesh_policy.reading.label_selectors import Labels, labels, matches
 from mesh_policy.reading.objects import Object, Objects
 from mesh_policy.reading.values import at, has_unknown, items, mapping, strings, text, truth
 
 _ALL_GATEWAYS: Final = ("spec", "gateways", "enabled")
 _INGRESS: Final = ("spec", "gateways", "ingress", "enabled")
+_INGRESS_PORTS: Final = ("spec", "gateways", "ingress", "service", "ports")
 _INGRESS_NAMESPACE: Final = ("spec", "gateways", "ingress", "namespace")
 
 
@@ -49,9 +54,10 @@ class ServiceMesh2(Mesh):
         if self.without_ingress and self.other_ingress is not None:
             return self.other_ingress
         if self.control_plane is None:
-            return Workload(self.namespace, _ingress_labels(GATEWAY_SELECTOR))
+            return _made(self.namespace, _ingress_labels(GATEWAY_SELECTOR))
         namespace = text(self.applied(_INGRESS_NAMESPACE)) or self.namespace
-        return Workload(namespace, _ingress_labels(self.applied(SERVICE_MESH_2.ingress_labels)))
+        own = _ingress_labels(self.applied(SERVICE_MESH_2.ingress_labels))
+        return _made(namespace, own, self.applied(_INGRESS_PORTS))
 
     @cached_property
     def workloads(self) -> Sequence[Workload]:
@@ -71,6 +77,16 @@ class ServiceMesh2(Mesh):
                 if truth(at(item, "enabled")) is not False:
                     own = labels(at(item, "service", "metadata", "labels"))
                     yield Workload(text(at(item, "namespace")) or self.namespace, own)
+
+
+def _made(namespace: str, own: Labels | None, asked: Any = None) -> Workload:
+    """Return the ingress gateway that the operator makes."""
+    given = {"spec": {"ports": asked}} if items(asked) else {}
+    leads = dict(ports(Object(Ref(SERVICE, namespace, INGRESS_SERVICE), given)))
+    derived = frozenset({(CANONICAL_NAME, INGRESS_SERVICE)})
+    return Workload(
+        namespace, own, derived, assumed_ports=tuple((leads or DEFAULT_INGRESS_PORTS).items())
+    )
 
 
 def _ingress_labels(own: Any) -> Labels | None:

@@ -16,7 +16,8 @@ from mesh_policy.documented.variants import SERVICE_MESH_3, Path, Variant
 from mesh_policy.findings import Ref
 from mesh_policy.mesh.discovery import Discovery
 from mesh_policy.mesh.injectors import Injectors, sources
-from mesh_policy.mesh.mesh import Mesh, Workload
+from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.mesh.workload import Workload
 from mesh_policy.reading.injection import Injected, Pod
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import text

@@ -17,6 +17,7 @@ _FILES: Final = (
     "excluded_ports",
     "gateway_selector",
     "wildcard_certificate",
+    "certificate_on_one_gateway",
     "gateway_reads_secret",
     "gateway_service",
     "local_gateway_mutual_tls",

@@ -7,10 +7,14 @@ from mesh_policy.documented.kinds import GATEWAY, MESH_KINDS
 from mesh_policy.documented.names import (
     DEFAULT_INGRESS_LABELS,
     GATEWAY_SELECTOR,
+    REVISION,
+    SCOPED_GATEWAYS,
+    SERVING_NAMESPACE,
 )
 from mesh_policy.documented.sections import MESH_SECTION
 from mesh_policy.documented.variants import SERVICE_MESH_2
 from mesh_policy.findings import Finding, Severity
+from mesh_policy.gateways import goes_by
 from mesh_policy.mesh.knative_gateways import configs
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.ingress_class import is_integrated
@@ -31,13 +35,16 @@ _DEFAULTS: Final = frozenset(DEFAULT_INGRESS_LABELS.items())
 def check(world: World) -> Iterator[Finding]:
     """Check the ingress gateway's label in the control plane and both Gateways' selectors."""
     mesh = world.serverless_mesh
-    if mesh is not None and mesh.control_plane is not None and mesh.variant.ingress_labels:
-        yield from _control_plane(mesh, mesh.control_plane)
+    if mesh is not None and mesh.control_plane is not None:
+        yield from _scope(mesh, mesh.control_plane)
+        if mesh.variant.ingress_labels:
+            yield from _control_plane(mesh, mesh.control_plane)
     for config in configs(world):
         for each in (*config.external, *config.local):
             gateway = world.get(*each.ref)
             if gateway is not None:
                 yield from _gateway(gateway, mesh)
+                yield from _revision(world, gateway, mesh)
             elif each.ref in _DOCUMENTED and _is_asked_for(world):
                 # Of any other, knative-gateway-config says so.
                 needed = "Knative's Gateway, for the traffic that Knative Services get"
@@ -64,6 +71,26 @@ def _control_plane(mesh: Mesh, plane: Object) -> Iterator[Finding]:
         yield plane.breaks(".".join(_LABELS), show(mesh.applied(_LABELS)), written(_WANTED))
 
 
+def _scope(mesh: Mesh, plane: Object) -> Iterator[Finding]:
+    """Check that gateways take Gateways of other namespaces, which Knative's are."""
+    path = (*mesh.variant.variables, SCOPED_GATEWAYS)
+    if mesh.scoped is None:
+        yield plane.unknown(".".join(path))
+    elif mesh.scoped and mesh.ingress.namespace != SERVING_NAMESPACE:
+        needed = f"false: the gateway in {mesh.ingress.namespace} takes no Gateway of Knative's"
+        yield plane.breaks(".".join(path), show(plane.get(*path)), needed)
+
+
+def _revision(world: World, gateway: Object, mesh: Mesh | None) -> Iterator[Finding]:
+    """Check that the control plane reads a Gateway that is labelled for a revision."""
+    read = mesh is None or goes_by(world, mesh, gateway)
+    path, found = f"metadata.labels.{REVISION}", show(gateway.labels.get(REVISION))
+    if read is False and mesh is not None:
+        yield gateway.breaks(path, found, f"no such label, or the revision of {mesh}")
+    elif read is None:
+        yield gateway.unsure(path, f"whether {mesh} goes by {found} is not known")
+
+
 def _gateway(gateway: Object, mesh: Mesh | None) -> Iterator[Finding]:
     found = gateway.get("spec", "selector")
     selector = labels(found)
@@ -75,14 +102,25 @@ def _gateway(gateway: Object, mesh: Mesh | None) -> Iterator[Finding]:
         return
     seen = mesh is not None and mesh.control_plane is not None
     specific = selector - _DEFAULTS
-    carried = wanted | _DEFAULTS
-    if len(selector) != len(mapping(found)) or not specific or (seen and not selector <= carried):
+    carried = selector <= wanted | _DEFAULTS or _selected(mesh, selector)
+    if len(selector) != len(mapping(found)) or not specific or (seen and carried is False):
         yield gateway.breaks("spec.selector", show(found), written(wanted))
-    elif not seen and not selector <= carried:
+    elif not seen and not carried:
         yield gateway.unsure(
             "spec.selector",
             f"selects {written(selector)}; the control plane, which would tell, is not here",
         )
+    elif carried is None:
+        why = "whether the gateway's pods carry all of that is not known"
+        yield gateway.unsure("spec.selector", f"selects {written(selector)}; {why}")
+
+
+def _selected(mesh: Mesh | None, selector: Labels) -> bool | None:
+    """Say whether a gateway of the mesh that Serverless may use is selected; None: not known."""
+    if mesh is None:
+        return False
+    found = [each.selected_by(selector) for each in (mesh.ingress, *mesh.others)]
+    return True if True in found else None if None in found else False
 
 
 def _wanted(mesh: Mesh | None) -> Labels | None:
