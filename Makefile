@@ -2,6 +2,8 @@
 PYTHON ?= python3
 TOOLCHAIN := $(PYTHON) -m toolchain.bootstrap
 BIN := .venv/bin
+# dev (Service Mesh 2) or mesh3 (Service Mesh 3): make up STACK=mesh3
+CHOSEN := $(if $(STACK),--stack $(STACK))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up preview down start stop mesh verify env test test-fast bench lint format docs lock clean
@@ -12,14 +14,14 @@ help: ## show this list
 setup: ## provide what the rest needs: engine, plugins, API server (all in .venv and .toolchain)
 	@$(TOOLCHAIN) setup
 
-up: ## set up, start the local cluster, `pulumi up` on the stack dev, and a summary
-	@$(TOOLCHAIN) up
+up: ## set up, start the local cluster, `pulumi up` on a stack (dev, or STACK=mesh3), a summary
+	@$(TOOLCHAIN) up $(CHOSEN)
 
 preview: ## show what `make up` would change
-	@$(TOOLCHAIN) preview
+	@$(TOOLCHAIN) preview $(CHOSEN)
 
 down: ## `pulumi destroy`, then stop the local cluster and remove its data
-	@$(TOOLCHAIN) down
+	@$(TOOLCHAIN) down $(CHOSEN)
 
 start: ## start the local cluster only
 	@$(TOOLCHAIN) start
@@ -28,10 +30,10 @@ stop: ## stop the local cluster, keep its data
 	@$(TOOLCHAIN) stop
 
 mesh: ## after `make up`: Knative's operator, istiod and Envoy on the local cluster; curl through them
-	@$(TOOLCHAIN) mesh
+	@$(TOOLCHAIN) mesh $(CHOSEN)
 
 verify: ## after `make mesh`: `serverless-mesh verify` asks the stack's own service through the mesh
-	@$(TOOLCHAIN) verify
+	@$(TOOLCHAIN) verify $(CHOSEN)
 
 env: ## print shell lines for using pulumi and kubectl by hand: eval "$$(make -s env)"
 	@$(TOOLCHAIN) env

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -25,6 +25,10 @@ app = typer.Typer(
 )
 console = Console(soft_wrap=True)
 _CA_CERTIFICATE: Final = str(dev.CA_CERTIFICATE.relative_to(ROOT))
+StackName = Annotated[
+    str | None,
+    typer.Option("--stack", help="By the stack file's name; else the one that is there, or dev."),
+]
 
 
 @contextmanager
@@ -41,14 +45,16 @@ def _reported() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-def _ready() -> None:
+def _ready(stack: str | None = None) -> dev.Stack:
     with _reported():
+        chosen = dev.chosen(stack)
         perform_all(base(Vendors()))
         if daemon.Running.read() is None:
             console.print("local cluster: starting ...")
         running = daemon.start()
         console.print(f"local cluster: {running.url}")
-        dev.prepare()
+        chosen.prepare()
+    return chosen
 
 
 @app.command()
@@ -76,28 +82,28 @@ def parts() -> None:
 
 
 @app.command()
-def up() -> None:
-    """Set up, start the local cluster and bring the stack `dev` up."""
-    _ready()
-    if code := dev.pulumi("up", "--yes", *dev.PACK):
+def up(stack: StackName = None) -> None:
+    """Set up, start the local cluster and bring the stack up."""
+    chosen = _ready(stack)
+    if code := chosen.pulumi("up", "--yes", *dev.PACK):
         raise typer.Exit(code)
     with _reported():
-        _summary()
+        _summary(chosen)
 
 
 @app.command()
-def preview() -> None:
+def preview(stack: StackName = None) -> None:
     """Show what `up` would change."""
-    _ready()
-    raise typer.Exit(dev.pulumi("preview", "--diff", *dev.PACK))
+    raise typer.Exit(_ready(stack).pulumi("preview", "--diff", *dev.PACK))
 
 
 @app.command()
-def down() -> None:
-    """Destroy the stack `dev`, stop the local cluster and remove its data."""
-    if dev.exists():
-        _ready()
-        if code := dev.pulumi("destroy", "--yes"):
+def down(stack: StackName = None) -> None:
+    """Destroy the stack, stop the local cluster and remove its data."""
+    with _reported():
+        chosen = dev.chosen(stack)
+    if chosen.exists():
+        if code := _ready(chosen.name).pulumi("destroy", "--yes"):
             raise typer.Exit(code)
         dev.forget()
     daemon.stop()
@@ -118,12 +124,13 @@ def stop() -> None:
 
 
 @app.command()
-def mesh() -> None:
+def mesh(stack: StackName = None) -> None:
     """Start the mesh on the local cluster (anew, when it runs without) and ask each service."""
     # The Kubernetes client, which the other commands do without, is slow to import.
     from toolchain.mesh import page
 
     with _reported():
+        dev.chosen(stack)
         vendors = Vendors()
         perform_all((*base(vendors), *programs.steps(vendors)))
         console.print("local cluster with the mesh: starting ...")
@@ -142,7 +149,7 @@ def mesh() -> None:
 
 
 @app.command()
-def verify() -> None:
+def verify(stack: StackName = None) -> None:
     """Run `serverless-mesh verify` on the stack's own service, through the mesh; its exit code."""
     # The Kubernetes client, which the other commands do without, is slow to import.
     from toolchain.mesh import page
@@ -151,11 +158,12 @@ def verify() -> None:
         running = daemon.Running.read()
         if running is None or running.router is None:
             raise LocalEnvironmentError("the mesh does not run. Start it: make mesh")
-        outputs = dev.outputs() if dev.exists() else {}
+        chosen = dev.chosen(stack)
+        outputs = chosen.outputs() if chosen.exists() else {}
         if "verificationUrl" not in outputs:
             raise LocalEnvironmentError(
                 "the stack has no service to ask. Set serverless-mesh:verification.image in "
-                f"{dev.SETTINGS.name}, then: make up"
+                f"{chosen.settings.name}, then: make up"
             )
     dev.keep_ca_certificate(outputs)
     command = page.verification(outputs["verificationUrl"], _CA_CERTIFICATE, running.router)
@@ -179,10 +187,11 @@ def env() -> None:
     typer.echo(f"export KUBECONFIG={shlex.quote(str(CLUSTER / 'kubeconfig'))}")
 
 
-def _summary() -> None:
-    outputs = dev.outputs()
+def _summary(stack: dev.Stack) -> None:
+    outputs = stack.outputs()
     dev.keep_ca_certificate(outputs)
-    made = [resource for resource in dev.resources() if not resource["type"].startswith("pulumi:")]
+    resources = stack.resources()
+    made = [resource for resource in resources if not resource["type"].startswith("pulumi:")]
     objects = sorted(
         (resource["type"].split(":")[-1], resource["id"])
         for resource in made
@@ -198,8 +207,8 @@ def _summary() -> None:
         )
     console.print(
         f"\nThe CA certificate: {_CA_CERTIFICATE}"
-        "\nNext: `make preview` after a change of Pulumi.dev.yaml, `make down` to take it all away,"
-        "\n      `make mesh`, then `make verify`, to send a request through it,"
+        f"\nNext: `make preview` after a change of {stack.settings.name}, `make down` to take all"
+        "\n      of it away, `make mesh`, then `make verify`, to send a request through it,"
         '\n      eval "$(make -s env)" to use pulumi and kubectl by hand.',
     )
 
