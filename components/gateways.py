@@ -82,10 +82,13 @@ class Gateways(pulumi.ComponentResource):
         super().__init__("serverlessmesh:gateways:Gateways", name, None, opts)
         child = child_options(self, opts)
         declare(INGRESS_GATEWAY, ingress_gateway(ingress, secret), child)
-        declare(LOCAL_GATEWAY, local_gateway(ingress), child)
+        before = []
+        if ingress.local_tls is LocalTls.MUTUAL_BY_RULE:
+            before.append(declare(f"{LOCAL_GATEWAY}-rule", local_gateway_rule(ingress), child))
+        # A gateway that asks for mTLS before clients speak it would refuse them.
+        after = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=before))
+        declare(LOCAL_GATEWAY, local_gateway(ingress), after)
         # The gateway's pods are the operator's, and may come after the Service: nothing to await.
         service = annotated(local_gateway_service(ingress), {"pulumi.com/skipAwait": "true"})
         declare(f"{LOCAL_GATEWAY}-service", service, child)
-        if ingress.local_tls is LocalTls.MUTUAL_BY_RULE:
-            declare(f"{LOCAL_GATEWAY}-rule", local_gateway_rule(ingress), child)
         self.register_outputs({})

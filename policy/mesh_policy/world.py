@@ -1,12 +1,13 @@
 """The World: Kubernetes objects as they will be, and the meshes that they form."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Self
 
 from mesh_policy.documented.kinds import (
+    ADOPTED,
     CONTROL_PLANE,
     EVENTING,
     GATEWAY,
@@ -73,9 +74,10 @@ class World(Objects):
         """Overlay `declared` and `patches` on `observed`; lists (`kind: List`) are taken apart.
 
         A declared object replaces the observed one of the same kind, namespace and name, whatever
-        the version. A patch changes the fields that it holds: mappings are merged, anything else
-        is replaced; it keeps nothing from being deleted. `deleted` objects disappear, unless they
-        are declared as well, and a namespace with all that is in it.
+        the version; of kinds that are adopted, what the observed one has besides stays. A patch
+        changes the fields that it holds: mappings are merged, anything else is replaced; it keeps
+        nothing from being deleted. `deleted` objects disappear, unless they are declared as well,
+        and a namespace with all that is in it.
         """
         malformed: list[Malformed] = []
         running = {item.ref: item for item in parsed(observed, False, malformed)}
@@ -89,6 +91,11 @@ class World(Objects):
         emptied = {ref.name for ref in going if ref.kind == NAMESPACE}
         going |= {ref: item for ref, item in running.items() if ref.namespace in emptied} | going
         after = {ref: item for ref, item in running.items() if ref not in going}
+        for item in made.values():
+            below = after.pop(item.ref, None)
+            adopted = below is not None and item.ref.kind in ADOPTED
+            body = patched(below.body, item.body) if below and adopted else item.body
+            after[item.ref] = replace(item, body=body)
         for item in parsed(patches, True, malformed):
             if item.ref in going:
                 continue
@@ -96,9 +103,6 @@ class World(Objects):
             body = patched(below.body, item.body) if below else item.body
             secret = item.secret or (below is not None and below.secret)
             after[item.ref] = Object(item.ref, body, True, secret)
-        for item in made.values():
-            after.pop(item.ref, None)
-            after[item.ref] = item
         return cls(
             after,
             unread=dict(unread or {}),
