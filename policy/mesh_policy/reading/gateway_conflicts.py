@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 from mesh_policy.reading.istio_gateways import Layer, Server
 
 _EVERY: Final = "*"
+_CLUSTER: Final = "outbound_."
+"""How the names begin by which proxies call Istio's clusters through gateways."""
 
 
 class Outcome(Enum):
@@ -44,9 +46,15 @@ class Names(NamedTuple):
 class Routed(NamedTuple):
     """What VirtualServices make of a Gateway's servers that do not terminate HTTPS."""
 
-    sni: frozenset[str] = frozenset()
-    """The names of connections that are passed through."""
-    tcp: bool = False
+    sni: frozenset[tuple[str, str]] = frozenset()
+    """The names of connections that are passed through, each after the route's namespace."""
+    tcp: frozenset[str] = frozenset()
+    """The namespaces in which TCP is routed."""
+
+    def reaches(self, server: Server, namespace: str) -> bool:
+        """Say whether a server has a host for routes of a namespace."""
+        scopes = {host.name.rpartition("/")[0] for host in server.hosts}
+        return not scopes.isdisjoint({"", namespace})
 
 
 def conflict(
@@ -63,7 +71,7 @@ def conflict(
         differs = ours.bind != other.bind
         return Conflict(f"{other.path}.bind", "bind", Outcome.NEITHER) if differs else None
     if ours.layer != other.layer or ours.layer == Layer.TCP:
-        return _of_layers(ours, other, routed, older)
+        return _of_layers(ours, other, names, routed, older)
     return next(_of_hosts(ours, other, names, routed), None)
 
 
@@ -80,7 +88,9 @@ def _of_one_name(ours: Server, other: Server) -> Conflict | None:
     return None
 
 
-def _of_layers(ours: Server, other: Server, routed: Routed, older: bool | None) -> Conflict | None:
+def _of_layers(
+    ours: Server, other: Server, names: Names, routed: Routed, older: bool | None
+) -> Conflict | None:
     """Judge servers of two layers (`mergeGateways`)."""
     path, claimed = f"{other.path}.port.protocol", other.layer.value
     plain_first = older if ours.layer == Layer.TLS else other.layer == Layer.TCP or older is False
@@ -89,19 +99,19 @@ def _of_layers(ours: Server, other: Server, routed: Routed, older: bool | None) 
     if plain_first and ours.bind == other.bind:
         return Conflict(path, claimed, Outcome.OLDER)
     # Both stay: one filter chain for whatever has no name, beside those for names.
-    by_tls = ours if ours.layer == Layer.TLS else other
-    named = {host.sni for host in by_tls.hosts} if by_tls.terminates else routed.sni
-    return Conflict(path, claimed, Outcome.NEITHER) if _EVERY in named else None
+    if ours.layer == Layer.TLS:
+        named = {host.sni for host in ours.hosts}
+    else:
+        named = {name for _, name in _matched(other, names, routed)}
+    if _EVERY in named:
+        return Conflict(path, claimed, Outcome.NEITHER)
+    return next(_in_two_ways(other), None)
 
 
 def _of_hosts(ours: Server, other: Server, names: Names, routed: Routed) -> Iterator[Conflict]:
     """Judge TLS servers by the names that Envoy matches, without their case and namespace."""
     served = {host.sni for host in ours.hosts}
-    written: dict[str, str] = {}
-    for host in other.hosts if other.terminates else ():
-        # Already by itself Envoy refuses it, and with it the listener for both.
-        if written.setdefault(host.sni, host.name) != host.name:
-            yield Conflict(host.path, f"host {host.sni} written in two ways", Outcome.NEITHER)
+    yield from _in_two_ways(other)
     for path, name in _matched(other, names, routed):
         if name in served:
             yield Conflict(path, f"host {name}", Outcome.NEITHER)
@@ -113,15 +123,30 @@ def _of_hosts(ours: Server, other: Server, names: Names, routed: Routed) -> Iter
                 yield Conflict(path, f"host {name}", Outcome.NARROWER, certain=False)
 
 
+def _in_two_ways(server: Server) -> Iterator[Conflict]:
+    """Find a host that is there twice for Envoy, which refuses the listener for that alone."""
+    written: dict[str, str] = {}
+    for host in server.hosts if server.terminates else ():
+        name = host.name.rpartition("/")[2]
+        if written.setdefault(host.sni, name) != name:
+            yield Conflict(host.path, f"host {host.sni} written in two ways", Outcome.NEITHER)
+
+
 def _matched(server: Server, names: Names, routed: Routed) -> Iterator[tuple[str, str]]:
     """List the names for which a server gets filter chains, each with its path."""
     if server.mode == "PASSTHROUGH":
         path = server.hosts[0].path if server.hosts else server.path
-        for name in sorted(routed.sni):
-            yield path, name
+        for namespace, name in sorted(routed.sni):
+            if routed.reaches(server, namespace):
+                yield path, name
         return
-    by_cluster = server.mode == "AUTO_PASSTHROUGH"
-    if names.by_cluster if by_cluster else server.terminates or routed.tcp:
+    if server.mode == "AUTO_PASSTHROUGH":
+        # It has a filter chain for each of Istio's clusters within its hosts.
+        clusters = [name for name in names.covering if name.startswith(_CLUSTER)]
+        for host in server.hosts if names.by_cluster else ():
+            for name in clusters if host.sni == _EVERY else [host.sni]:
+                yield host.path, name
+    elif server.terminates or any(routed.reaches(server, each) for each in routed.tcp):
         for host in server.hosts:
             yield host.path, host.sni
 

@@ -257,8 +257,8 @@ def _routes(world: World, namespace: str) -> dict[tuple[str, str], Routed]:
 
     Those that are not exported to the namespace of the gateway's pods are not among them.
     """
-    sni: dict[tuple[str, str], set[str]] = defaultdict(set)
-    tcp: set[tuple[str, str]] = set()
+    sni: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    tcp: dict[tuple[str, str], set[str]] = defaultdict(set)
     for item in world.objects(VIRTUAL_SERVICE):
         exported = strings(item.get("spec", "exportTo"))
         own = "." in exported and item.ref.namespace == namespace
@@ -266,7 +266,7 @@ def _routes(world: World, namespace: str) -> dict[tuple[str, str], Routed]:
             continue
         bound = [_gateway_of(name, item) for name in strings(item.get("spec", "gateways"))]
         names = [
-            name.lower()
+            (item.ref.namespace, name.lower())
             for route in items(item.get("spec", "tls"))
             for match in items(at(route, "match"))
             for name in strings(at(match, "sniHosts"))
@@ -274,8 +274,8 @@ def _routes(world: World, namespace: str) -> dict[tuple[str, str], Routed]:
         for gateway in bound:
             sni[gateway].update(names)
             if items(item.get("spec", "tcp")):
-                tcp.add(gateway)
-    return {key: Routed(frozenset(sni[key]), key in tcp) for key in {*sni, *tcp}}
+                tcp[gateway].add(item.ref.namespace)
+    return {key: Routed(frozenset(sni[key]), frozenset(tcp[key])) for key in {*sni, *tcp}}
 
 
 def _gateway_of(name: str, item: Object) -> tuple[str, str]:
