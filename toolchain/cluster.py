@@ -1,8 +1,9 @@
 """A local Kubernetes API server: etcd, kube-apiserver and kube-controller-manager, the real ones.
 
 Everything listens on 127.0.0.1, lives in one folder and ends with the process that started it.
-Admission webhooks are switched off unless they are asked for: the services behind them are never
-served here, and the API server would look their names up outside the machine.
+Mutating webhooks are called, which is how Istio injects; validating ones are switched off: the
+services behind them are never served here, and the API server would look their names up outside
+the machine. For the same reason no mutating webhook may name a Service here.
 """
 
 import subprocess
@@ -42,9 +43,8 @@ class Cluster:
     addresses stay the same while the object lives, also when the API server is restarted.
     """
 
-    def __init__(self, folder: Path, *api_server_flags: str, webhooks: bool = False) -> None:
+    def __init__(self, folder: Path, *api_server_flags: str) -> None:
         self.folder = folder
-        self._webhooks = webhooks
         self._api_server_flags = api_server_flags
         self.kubeconfig = folder / "kubeconfig"
         self._authority = LocalAuthority(folder / "pki")
@@ -79,6 +79,8 @@ class Cluster:
             self._start("kube-controller-manager", self._controller_manager())
             self._serve_definitions()
             self._create_openshift()
+            # It answers nobody: that it refuses its flags shows only by its end.
+            self._wait("kube-controller-manager", lambda: True)
         except BaseException:
             self.stop()
             raise
@@ -182,14 +184,10 @@ class Cluster:
             f"--service-account-signing-key-file={self._service_accounts}",
             "--api-audiences=https://kubernetes.default.svc,istio-ca",
             "--allow-privileged=true",
-            f"--disable-admission-plugins={','.join(self._disabled())}",
+            "--disable-admission-plugins=ServiceAccount,ValidatingAdmissionWebhook",
             "--v=0",
             *self._api_server_flags,
         ]
-
-    def _disabled(self) -> list[str]:
-        webhooks = ["MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"]
-        return ["ServiceAccount", *(() if self._webhooks else webhooks)]
 
     def _controller_manager(self) -> list[str | Path]:
         return [
@@ -198,6 +196,8 @@ class Cluster:
             "--leader-elect=false",
             "--bind-address=127.0.0.1",
             f"--secure-port={processes.free_port()}",
+            # Istio would take the addresses of simulated pods for endpoints.
+            "--controllers=*,-endpointslice-controller,-endpointslice-mirroring-controller",
             # It looks at a namespace that goes only after half the grace of the pods in it, which
             # is minutes for Knative's; pods that no node runs are gone at once.
             "--namespace-sync-period=1s",
@@ -244,8 +244,7 @@ class Cluster:
 
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_WITHIN
-        while not ready():
-            code = self._children[name].poll()
+        while (code := self._children[name].poll()) is not None or not ready():
             if code is not None or time.monotonic() > deadline:
                 said = "does not answer" if code is None else f"ended with exit code {code}"
                 raise ClusterError(f"{name} {said}. Its log: {self._log(name)}")

@@ -42,8 +42,9 @@ _ARGUMENTS: Final = {
 """By part, how its program is asked for its version."""
 _PLAYED: Final = {
     "the operators": "STAND-IN (toolchain/operators), which sets the Ready conditions",
-    "the mesh's operator": "STAND-IN (toolchain/mesh), which runs istiod and the gateway",
-    "Knative's ingress and pods": "STAND-IN (toolchain/mesh)",
+    "the mesh's operator": "STAND-IN (toolchain/mesh), which runs istiod out of Istio's charts",
+    "Knative's ingress": "STAND-IN (toolchain/mesh)",
+    "the node's kubelet": "STAND-IN (toolchain/mesh), which runs injected proxies",
     "OpenShift's router": "STAND-IN (toolchain/mesh)",
 }
 

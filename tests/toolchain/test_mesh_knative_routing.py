@@ -1,4 +1,4 @@
-"""What becomes of a Knative Service: names, VirtualService, Route, sidecar."""
+"""What becomes of a Knative Service: names, VirtualService, Route, Deployment."""
 
 from typing import Any
 
@@ -88,24 +88,30 @@ def test_the_annotation_decides_on_the_route(passthrough: str, termination: str,
     assert route["spec"]["to"] == {"kind": "Service", "name": "istio-ingressgateway"}
 
 
-@pytest.mark.parametrize(
-    ("annotations", "injected"),
-    [({"sidecar.istio.io/inject": "true"}, True), ({"sidecar.istio.io/inject": "false"}, False)],
-)
-def test_only_an_injected_pod_speaks_mutual_tls(
-    annotations: dict[str, str], injected: bool
-) -> None:
-    service = KnativeService.of(resource(annotations=annotations), DOMAIN)
-    assert service.injected is injected
-    assert ("security.istio.io/tlsMode" in service.labels) is injected
+def test_the_pods_are_what_the_service_says_and_knative_adds() -> None:
+    service = KnativeService.of(resource(annotations={"sidecar.istio.io/inject": "true"}), DOMAIN)
+    template = service.deployment()["spec"]["template"]
+    assert template["metadata"] == {
+        "annotations": {"sidecar.istio.io/inject": "true"},
+        "labels": {
+            "serving.knative.dev/service": "hello",
+            "serving.knative.dev/revision": "hello-00001",
+        },
+    }
+    # Nothing of Istio's: that is for admission to add.
+    assert [item["name"] for item in template["spec"]["containers"]] == [
+        "user-container",
+        "queue-proxy",
+    ]
 
 
-def test_the_sidecar_takes_the_ports_given_on_the_pods_address() -> None:
-    spec = KnativeService.of(resource(), DOMAIN).sidecar("127.1.2.3", {8012: 40000})["spec"]
-    (listener,) = spec["ingress"]
-    assert listener["bind"] == "127.1.2.3"
-    assert listener["port"]["number"] == 8012
-    assert listener["defaultEndpoint"] == "127.0.0.1:40000"
+def test_the_revisions_host_leads_to_its_pods() -> None:
+    service = KnativeService.of(resource(), DOMAIN)
+    spec = service.endpoints()["spec"]
+    assert spec["hosts"] == ["hello-00001.default.svc.cluster.local"]
+    selector = spec["workloadSelector"]["labels"].items()
+    labels = service.deployment()["spec"]["template"]["metadata"]["labels"].items()
+    assert selector <= labels
 
 
 def test_excluded_ports_pass_the_sidecar_by() -> None:

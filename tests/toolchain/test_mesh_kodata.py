@@ -40,6 +40,20 @@ def test_only_the_gateways_are_taken_out(tmp_path: Path) -> None:
     assert kodata.names((tmp_path / "gateways.yaml").read_text("utf-8")) == kodata.LEFT_TO_THE_USER
 
 
+def test_mutating_webhooks_are_taken_out_wherever_they_are(tmp_path: Path) -> None:
+    hook = "apiVersion: v1\nkind: {}WebhookConfiguration\nmetadata:\n  name: hook"
+    file = Path("knative-serving", "1.15.0", "core.yaml")
+    texts = [CONTROLLER, hook.format("Mutating"), hook.format("Validating")]
+    write(tmp_path / "source" / file, "\n---\n".join(texts))
+    write(tmp_path / "source" / "ingress" / "1.15" / "istio" / "net-istio.yaml", GATEWAYS)
+    kodata.copy(tmp_path / "source", tmp_path / "target", tmp_path / "gateways.yaml")
+    left = kodata.names((tmp_path / "target" / file).read_text("utf-8"))
+    assert left == {
+        ("Deployment", "net-istio-controller"),
+        ("ValidatingWebhookConfiguration", "hook"),
+    }
+
+
 def test_changed_manifests_are_noticed(tmp_path: Path) -> None:
     write(tmp_path / "source" / "ingress" / "1.16" / "istio" / "net-istio.yaml", CONTROLLER)
     with pytest.raises(ValueError, match="does not ship"):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from toolchain.mesh.plan import ControlPlane, members
+from toolchain.mesh.plan import ControlPlane, members, webhooks
 
 Manifest = dict[str, Any]
 
@@ -38,7 +38,8 @@ def test_the_documented_control_plane() -> None:
     plan = ControlPlane.of(documented())
     assert plan.mutual_tls
     assert plan.excluded_ports == {8444, 8022}
-    assert plan.proxy_config == {"terminationDrainDuration": "35s"}
+    assert plan.mesh_config["defaultConfig"] == {"terminationDrainDuration": "35s"}
+    assert plan.values["global"]["proxy"]["excludeInboundPorts"] == "8022,8444"
     assert plan.gateway_labels == {
         "app": "istio-ingressgateway",
         "istio": "ingressgateway",
@@ -59,7 +60,7 @@ def test_what_is_not_set_has_the_operators_default() -> None:
     plan = ControlPlane.of(custom_resource({}))
     assert not plan.mutual_tls
     assert plan.excluded_ports == frozenset()
-    assert plan.proxy_config == {}
+    assert "defaultConfig" not in plan.mesh_config
     assert "knative" not in plan.gateway_labels
     assert made(plan, "PeerAuthentication")["spec"] == {"mtls": {"mode": "PERMISSIVE"}}
 
@@ -81,6 +82,36 @@ def test_the_gateway_may_read_secrets_of_its_namespace_only() -> None:
     ]
     (subject,) = made(plan, "RoleBinding")["subjects"]
     assert subject["name"] == made(plan, "ServiceAccount")["metadata"]["name"]
+
+
+def test_a_change_of_what_its_proxy_starts_with_rolls_the_gateway_out() -> None:
+    before, after = documented(), documented()
+    after["spec"]["techPreview"]["meshConfig"]["defaultConfig"]["terminationDrainDuration"] = "1s"
+    templates = [
+        made(ControlPlane.of(each), "Deployment")["spec"]["template"]
+        for each in (before, documented(), after)
+    ]
+    assert templates[0] == templates[1] != templates[2]
+
+
+def test_only_the_webhooks_are_changed_and_they_select_members() -> None:
+    shipped: list[Manifest] = [
+        {"kind": "ConfigMap"},
+        {
+            "kind": "MutatingWebhookConfiguration",
+            "webhooks": [{"name": "rev.namespace", "failurePolicy": "Fail"}, {"name": "other"}],
+        },
+    ]
+    first, changed = webhooks(shipped, "istio-system")
+    assert first == shipped[0]
+    members_, gateways = changed["webhooks"]
+    assert members_["namespaceSelector"] == {
+        "matchLabels": {"maistra.io/member-of": "istio-system"}
+    }
+    assert gateways["objectSelector"] == {"matchLabels": {"sidecar.istio.io/inject": "true"}}
+    assert members_["failurePolicy"] == gateways["failurePolicy"] == "Fail"
+    gateway = made(ControlPlane.of(documented()), "Deployment")["spec"]["template"]["metadata"]
+    assert gateway["labels"]["sidecar.istio.io/inject"] == "true"
 
 
 def test_members_come_from_the_roll_and_one_by_one() -> None:

@@ -1,11 +1,11 @@
 """What Knative's ingress controller and OpenShift's make of a Knative Service, pure functions.
 
-The VirtualService follows net-istio's; the Route follows the Serverless operator's. The workload
-is described to Istio as ServiceEntry and WorkloadEntry, because the API server refuses loopback
-addresses as endpoints of a Service.
+The VirtualService follows net-istio's; the Route follows the Serverless operator's; the Deployment
+has what of Knative's decides about traffic. A ServiceEntry stands for the revision's Service, whose
+endpoints Knative sets by itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,8 +13,9 @@ Manifest = dict[str, Any]
 
 QUEUE_PROXY_PORT: Final = 8012
 """The port of a revision's pod that takes requests."""
+PORTS: Final = {"http-queueadm": 8022, "queue-port": QUEUE_PROXY_PORT, "metrics": 8444}
+"""The ports of a revision's pod: the pre-stop hook that waits for the drain, requests, metrics."""
 PASSTHROUGH: Final = "serving.knative.openshift.io/enablePassthrough"
-INJECT: Final = "sidecar.istio.io/inject"
 REVISION: Final = "serving.knative.dev/revision"
 _DEFAULTS: Final = {
     "gateway.knative-serving.knative-ingress-gateway": (
@@ -64,20 +65,20 @@ class KnativeService:
     namespace: str
     domain: str
     passthrough: bool
-    injected: bool
+    template: Manifest
+    """The metadata of its pods."""
 
     @classmethod
     def of(cls, resource: Manifest, domain: str) -> "KnativeService":
         """Read a Knative Service of a cluster whose applications are under `domain`."""
         metadata = resource["metadata"]
         template = resource["spec"]["template"].get("metadata") or {}
-        marks = (template.get("annotations") or {}) | (template.get("labels") or {})
         return cls(
             name=metadata["name"],
             namespace=metadata["namespace"],
             domain=domain,
             passthrough=(metadata.get("annotations") or {}).get(PASSTHROUGH) == "true",
-            injected=marks.get(INJECT) == "true",
+            template={part: template.get(part) or {} for part in ("labels", "annotations")},
         )
 
     @property
@@ -98,8 +99,7 @@ class KnativeService:
     @property
     def labels(self) -> dict[str, str]:
         """The labels of the revision's pod."""
-        mutual_tls = {"security.istio.io/tlsMode": "istio"} if self.injected else {}
-        return {"serving.knative.dev/service": self.name, REVISION: self.revision} | mutual_tls
+        return {"serving.knative.dev/service": self.name, REVISION: self.revision}
 
     def _metadata(self, name: str) -> Manifest:
         return {"name": name, "namespace": self.namespace}
@@ -167,9 +167,36 @@ class KnativeService:
             },
         }
 
-    def workload(self, address: str) -> Iterable[Manifest]:
-        """Describe the revision's pod at `address` to Istio."""
-        yield {
+    def deployment(self) -> Manifest:
+        """Give the Deployment of the revision; injection is up to what admits its pods."""
+        ports = [{"name": name, "containerPort": port} for name, port in PORTS.items()]
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": self._metadata(f"{self.revision}-deployment"),
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": self.labels},
+                "template": {
+                    "metadata": {
+                        "labels": {**self.template["labels"], **self.labels},
+                        "annotations": self.template["annotations"],
+                    },
+                    "spec": {
+                        # As the API server's plugin for service accounts would set it.
+                        "serviceAccountName": "default",
+                        "containers": [
+                            {"name": "user-container", "image": "local"},
+                            {"name": "queue-proxy", "image": "local", "ports": ports},
+                        ],
+                    },
+                },
+            },
+        }
+
+    def endpoints(self) -> Manifest:
+        """Give what stands for the Service of the revision."""
+        return {
             "apiVersion": "networking.istio.io/v1",
             "kind": "ServiceEntry",
             "metadata": self._metadata(self.revision),
@@ -186,37 +213,6 @@ class KnativeService:
                     }
                 ],
                 "workloadSelector": {"labels": {REVISION: self.revision}},
-            },
-        }
-        yield {
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "WorkloadEntry",
-            "metadata": self._metadata(self.revision),
-            "spec": {"address": address, "serviceAccount": "default", "labels": self.labels},
-        }
-
-    def sidecar(self, address: str, captured: Mapping[int, int]) -> Manifest:
-        """Let the sidecar take the pod's ports `captured`, each for a port of the application.
-
-        In a cluster packet filter rules do this for all ports but the excluded ones.
-        """
-        return {
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "Sidecar",
-            "metadata": self._metadata(self.revision),
-            "spec": {
-                "workloadSelector": {"labels": {REVISION: self.revision}},
-                "ingress": [
-                    {
-                        "port": {"number": port, "name": f"http-{port}", "protocol": "HTTP"},
-                        "bind": address,
-                        "captureMode": "NONE",
-                        "defaultEndpoint": f"127.0.0.1:{behind}",
-                    }
-                    for port, behind in sorted(captured.items())
-                ],
-                # The application calls nobody.
-                "egress": [{"hosts": ["~/*"]}],
             },
         }
 

@@ -15,14 +15,23 @@ from toolchain.cluster import Cluster, ClusterError
 from toolchain.mesh.addresses import LoopbackNetwork
 from toolchain.mesh.knative_operator import KnativeOperator
 from toolchain.mesh.knative_services import KnativeServices
+from toolchain.mesh.kubelet import Kubelet
 from toolchain.mesh.objects import Objects
 from toolchain.mesh.programs import FOLDER
 from toolchain.mesh.service_mesh_2 import ServiceMeshOperator
+from toolchain.mesh.service_mesh_3 import SailOperator
 from toolchain.mesh.simulation import Simulation
 from toolchain.operators.running import running_operators
 
 _LOG: Final = logging.getLogger(__name__)
-OPERATED_HERE: Final = ("KnativeServing", "KnativeEventing", "Service", "Pod")
+OPERATED_HERE: Final = (
+    "Istio",
+    "IstioRevisionTag",
+    "KnativeEventing",
+    "KnativeServing",
+    "Pod",
+    "Service",
+)
 """The kinds that the operators' stand-in leaves to the mesh's parts."""
 INTERVAL: Final = 0.5
 """Seconds between two looks at the cluster."""
@@ -50,9 +59,14 @@ class LocalMesh:
             exit_stack.callback(self.simulation.stop)
             self.knative = KnativeOperator(self.objects, kubeconfig, folder)
             exit_stack.callback(self.knative.stop)
-            self.operator = ServiceMeshOperator(self.objects, self.network, kubeconfig, folder)
+            meshes = self.objects, self.network, self._cluster.kubeconfig_for, folder
+            self.operator = ServiceMeshOperator(*meshes)
             exit_stack.callback(self.operator.stop)
-            self.services = KnativeServices(self.objects, self.network, self.operator, folder)
+            self.sail = SailOperator(*meshes)
+            exit_stack.callback(self.sail.stop)
+            self.kubelet = Kubelet(self.objects, self.network, self.istiods, folder)
+            exit_stack.callback(self.kubelet.stop)
+            self.services = KnativeServices(self.objects, self.kubelet)
             exit_stack.callback(self.services.stop)
             self.simulation.start()
             self.knative.start()
@@ -70,9 +84,15 @@ class LocalMesh:
     ) -> None:
         self._exit.close()
 
+    def istiods(self) -> dict[str, str]:
+        """Return the address of each istiod by the name under which proxies ask for it."""
+        return {**self.operator.istiods(), **self.sail.istiods()}
+
     def reconcile(self) -> None:
         """Bring the stand-ins in step with the cluster once."""
         self.operator.reconcile()
+        self.sail.reconcile()
+        self.kubelet.reconcile()
         self.services.reconcile()
 
     def until(self, reached: Callable[[], bool], within: float, what: str) -> None:
@@ -107,15 +127,7 @@ class LocalMesh:
             self._operators.pid,
             *self.simulation.pids(),
             *self.knative.pids(),
-            *(
-                pid
-                for mesh in self.operator.meshes.values()
-                for pid in (*mesh.istiod.pids(), *mesh.gateway.pids())
-            ),
-            *(
-                pid
-                for pod in self.services.pods.values()
-                if pod.sidecar
-                for pid in pod.sidecar.pids()
-            ),
+            *self.operator.pids(),
+            *self.sail.pids(),
+            *self.kubelet.pids(),
         ]

@@ -1,5 +1,6 @@
 """Kubernetes objects as plain dictionaries: apply, list and set the status of any kind."""
 
+from contextlib import suppress
 from typing import Any, Final
 
 from kubernetes import client, dynamic
@@ -43,32 +44,35 @@ class Objects:
         return dict(found.to_dict())
 
     def set_status(self, manifest: Manifest, status: Manifest) -> None:
-        """Set an object's status, as its controller does."""
+        """Set an object's status, as its controller does; of an object that is gone, nothing."""
         kind = self._kind(manifest["apiVersion"], manifest["kind"])
-        kind.status.patch(
-            body={"status": status},
-            name=manifest["metadata"]["name"],
-            namespace=manifest["metadata"]["namespace"],
-            content_type="application/merge-patch+json",
-        )
-
-    def label(self, api_version: str, kind: str, name: str, key: str, value: str | None) -> None:
-        """Set a label of an object without a namespace, or take it away (None)."""
-        self._kind(api_version, kind).patch(
-            body={"metadata": {"labels": {key: value}}},
-            name=name,
-            content_type="application/merge-patch+json",
-        )
-
-    def delete(self, manifest: Manifest) -> None:
-        """Delete an object if it is there."""
-        metadata = manifest["metadata"]
-        try:
-            self._kind(manifest["apiVersion"], manifest["kind"]).delete(
-                name=metadata["name"], namespace=metadata.get("namespace")
+        with suppress(NotFoundError):
+            kind.status.patch(
+                body={"status": status},
+                name=manifest["metadata"]["name"],
+                namespace=manifest["metadata"].get("namespace"),
+                content_type="application/merge-patch+json",
             )
-        except NotFoundError:
-            return
+
+    def change(self, manifest: Manifest, patch: Manifest) -> None:
+        """Merge a patch into an object; into one that is gone, nothing."""
+        with suppress(NotFoundError):
+            self._kind(manifest["apiVersion"], manifest["kind"]).patch(
+                body=patch,
+                name=manifest["metadata"]["name"],
+                namespace=manifest["metadata"].get("namespace"),
+                content_type="application/merge-patch+json",
+            )
+
+    def delete(self, manifest: Manifest, *, at_once: bool = False) -> None:
+        """Delete an object if it is there; `at_once` without the grace that a pod has."""
+        metadata = manifest["metadata"]
+        with suppress(NotFoundError):
+            self._kind(manifest["apiVersion"], manifest["kind"]).delete(
+                name=metadata["name"],
+                namespace=metadata.get("namespace"),
+                **({"body": {"gracePeriodSeconds": 0}} if at_once else {}),
+            )
 
     def _kind(self, api_version: str, kind: str) -> Any:
         return self._dynamic.resources.get(api_version=api_version, kind=kind)

@@ -4,6 +4,8 @@ Only the fields that the documentation sets are read; each decides about traffic
 in a cluster.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +18,7 @@ GATEWAY_PORTS: Final = {"status-port": (15021, 15021), "http2": (80, 8080), "htt
 _DEFAULT_LABELS: Final = {"app": GATEWAY, "istio": "ingressgateway"}
 MEMBER_OF: Final = "maistra.io/member-of"
 """The label by which the operator marks a namespace as a member of a mesh."""
+INJECT: Final = "sidecar.istio.io/inject"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class ControlPlane:
     """
 
     namespace: str
+    revision: str
     mesh_config: Manifest
     mutual_tls: bool
     gateway_labels: Mapping[str, str]
@@ -37,12 +41,14 @@ class ControlPlane:
     def of(cls, custom_resource: Manifest) -> "ControlPlane":
         """Read a ServiceMeshControlPlane; a field that is not set has the operator's default."""
         spec = custom_resource["spec"]
-        namespace = custom_resource["metadata"]["namespace"]
+        metadata = custom_resource["metadata"]
+        namespace = metadata["namespace"]
         service = _get(spec, "gateways", "ingress", "service") or {}
         given = _get(spec, "techPreview", "meshConfig") or {}
         excluded = _get(spec, "proxy", "networking", "trafficControl", "inbound", "excludedPorts")
         return cls(
             namespace=namespace,
+            revision=metadata["name"],
             mesh_config={
                 **given,
                 "rootNamespace": namespace,
@@ -63,12 +69,21 @@ class ControlPlane:
         return dict(self.mesh_config.get("defaultConfig") or {})
 
     @property
+    def values(self) -> Manifest:
+        """The values of Istio's charts; members' pods are injected into only when they ask."""
+        excluded = ",".join(map(str, sorted(self.excluded_ports)))
+        return {
+            "meshConfig": self.mesh_config,
+            "global": {"proxy": {"autoInject": "disabled", "excludeInboundPorts": excluded}},
+        }
+
+    @property
     def gateway_account(self) -> str:
         """The service account of the ingress gateway."""
         return f"{GATEWAY}-service-account"
 
     def objects(self) -> Iterable[Manifest]:
-        """Give the objects that the operator makes: mTLS policy, the gateway's Service and RBAC."""
+        """Give the objects that the operator makes: mTLS policy and all of the gateway."""
         yield {
             "apiVersion": "security.istio.io/v1",
             "kind": "PeerAuthentication",
@@ -110,6 +125,34 @@ class ControlPlane:
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
             "subjects": [{"kind": "ServiceAccount", "name": self.gateway_account}],
         }
+        yield self._gateway()
+
+    def _gateway(self) -> Manifest:
+        """Give the gateway's Deployment; a change of what its proxy starts with rolls it out."""
+        start = json.dumps(self.proxy_config, sort_keys=True)
+        own = {"maistra-control-plane": self.namespace}
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": self._metadata(GATEWAY),
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": own},
+                "template": {
+                    "metadata": {
+                        "labels": {**self.gateway_labels, **own, INJECT: "true"},
+                        "annotations": {
+                            "inject.istio.io/templates": "gateway",
+                            "local-mesh/starts-with": hashlib.sha256(start.encode()).hexdigest(),
+                        },
+                    },
+                    "spec": {
+                        "serviceAccountName": self.gateway_account,
+                        "containers": [{"name": "istio-proxy", "image": "auto"}],
+                    },
+                },
+            },
+        }
 
     def _metadata(self, name: str) -> Manifest:
         return {"name": name, "namespace": self.namespace}
@@ -133,3 +176,32 @@ def _get(value: Any, *path: str) -> Any:
     for key in path:
         value = (value or {}).get(key)
     return value
+
+
+def webhooks(charts: Iterable[Manifest], namespace: str) -> Iterable[Manifest]:
+    """Let the webhooks of Istio's charts select the members' pods, and the mesh's own gateways."""
+    for manifest in charts:
+        if manifest["kind"] != "MutatingWebhookConfiguration":
+            yield manifest
+            continue
+        first = manifest["webhooks"][0]
+        unless = {"key": INJECT, "operator": "NotIn", "values": ["false"]}
+        yield {
+            **manifest,
+            "webhooks": [
+                {
+                    **first,
+                    "name": "members.sidecar-injector.istio.io",
+                    "namespaceSelector": {"matchLabels": {MEMBER_OF: namespace}},
+                    "objectSelector": {"matchExpressions": [unless]},
+                },
+                {
+                    **first,
+                    "name": "gateways.sidecar-injector.istio.io",
+                    "namespaceSelector": {
+                        "matchLabels": {"kubernetes.io/metadata.name": namespace}
+                    },
+                    "objectSelector": {"matchLabels": {INJECT: "true"}},
+                },
+            ],
+        }

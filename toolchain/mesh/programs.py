@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from toolchain import kubernetes, releases
 from toolchain.downloads import Vendors
 from toolchain.gomodules import Module, Program
@@ -31,6 +33,8 @@ KWOK: Final = BIN / "kwok"
 KNATIVE_OPERATOR: Final = BIN / "knative-operator"
 ISTIOD: Final = BIN / "pilot-discovery"
 AGENT: Final = BIN / "pilot-agent"
+CHARTS: Final = BIN / "istio-charts"
+"""Renders Istio's own charts."""
 ISTIOCTL: Final = BIN / "istioctl"
 TRAFFIC: Final = BIN / "istio-traffic"
 """What istiod makes of a world, asked by tests."""
@@ -44,6 +48,8 @@ KWOK_MODULE: Final = Module(
 _KWOK_VERSION: Final = ((f"{KWOK_MODULE.path}/pkg/consts.Version", KWOK_MODULE.version),)
 _ISTIO_VERSION: Final = (("istio.io/istio/pkg/version.buildVersion", ISTIO_MODULE.version),)
 _STAGES: Final = ("node/fast", "node/heartbeat", "pod/fast")
+SIMULATED: Final = ("knative-eventing", "knative-serving")
+"""The namespaces whose pods are simulated: what runs in them is no part of the traffic here."""
 
 
 def envoy() -> Path:
@@ -74,6 +80,13 @@ def steps(vendors: Vendors) -> tuple[Step, ...]:
                 ),
                 Program(ISTIOD, "istio", f"istio.io/istio/pilot/cmd/{ISTIOD.name}", _ISTIO_VERSION),
                 Program(AGENT, "istio", f"istio.io/istio/pilot/cmd/{AGENT.name}", _ISTIO_VERSION),
+                Program(
+                    CHARTS,
+                    "istio",
+                    f"toolchain/istio/{CHARTS.name}",
+                    _ISTIO_VERSION,
+                    vendor=ISTIO_MODULE.path,
+                ),
             )
         ),
         files(),
@@ -114,12 +127,22 @@ def files() -> Step:
         stages = KWOK_MODULE.fetch(log) / "kustomize" / "stage"
         for folder in _STAGES:
             for file in sorted((stages / folder).glob("*-*.yaml")):
-                shutil.copyfile(file, STAGES / file.name)
+                (STAGES / file.name).write_text(_stage(file.read_text("utf-8")), encoding="utf-8")
         kodata.copy(
             OPERATOR_MODULE.fetch(log) / "cmd" / "operator" / "kodata", KODATA, SHIPPED_GATEWAYS
         )
         return "the vendors' own, from 3 Go modules"
 
     modules = repr((ISTIO_MODULE, KWOK_MODULE, OPERATOR_MODULE))
-    inputs = (modules, *_STAGES, Path(kodata.__file__))
+    inputs = (modules, *_STAGES, *SIMULATED, Path(kodata.__file__))
     return Step("mesh-files", (BOOTSTRAP, STAGES, KODATA, SHIPPED_GATEWAYS), inputs, collect)
+
+
+def _stage(text: str) -> str:
+    """Leave the pods of all but the simulated namespaces to `kubelet`."""
+    stage = yaml.safe_load(text)
+    if stage["spec"]["resourceRef"]["kind"] == "Pod":
+        stage["spec"]["selector"]["matchExpressions"].append(
+            {"key": ".metadata.namespace", "operator": "In", "values": list(SIMULATED)}
+        )
+    return str(yaml.safe_dump(stage, sort_keys=False))

@@ -1,4 +1,4 @@
-"""A data plane proxy: Istio's agent with Envoy under it, as it runs in a pod."""
+"""A data plane proxy: Istio's agent with Envoy under it, as the pod's container says."""
 
 import json
 import os
@@ -7,10 +7,10 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 from kubernetes import client
 
@@ -19,6 +19,11 @@ from toolchain.mesh import programs
 
 TOKEN_LIFETIME: Final = 48 * 3600
 """Seconds; a kubelet would renew the token, here it outlives the cluster."""
+ROOT_CERTIFICATE: Final = "istio-ca-root-cert"
+"""The config map through which istiod hands its root certificate to each namespace."""
+_ISTIOD: Final = "istiod.istio-system.svc:15012"
+"""Whom the agent asks when its configuration does not say."""
+_STATUS_PORT: Final = "status.sidecar.istio.io/port"
 
 
 @dataclass(frozen=True)
@@ -29,34 +34,49 @@ class Identity:
     namespace: str
     service_account: str
     labels: Mapping[str, str]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a container says: its arguments and its variables."""
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+
+    @property
+    def istiod(self) -> str:
+        """The name of the istiod that the proxy asks for its configuration."""
+        config = json.loads(self.environment["PROXY_CONFIG"])
+        return str(config.get("discoveryAddress", _ISTIOD)).partition(":")[0]
 
 
 class Proxy:
-    """One agent and its Envoy, bound to one loopback address, in a folder of its own."""
+    """One agent and its Envoy, bound to one loopback address, in a folder of its own.
+
+    Its arguments and variables are the container's. Replaced are only what another machine would
+    have: the addresses of istiod, the paths of Envoy and of its bootstrap, the port of its
+    administration, and the way in which traffic is redirected.
+    """
 
     def __init__(
-        self,
-        kind: Literal["router", "sidecar"],
-        identity: Identity,
-        *,
-        address: str,
-        istiod: str,
-        istiod_name: str,
-        proxy_config: Mapping[str, Any],
-        folder: Path,
+        self, identity: Identity, order: Order, *, address: str, istiod: str, folder: Path
     ) -> None:
-        """Describe a proxy: `router` for a gateway; `istiod` is host:port, its name the SAN."""
+        """Describe a proxy; `istiod` is the host and port at which the one asked for answers."""
         self.identity = identity
         self.address = address
         self.log = folder / "proxy.log"
         self.workload_certificates = folder / "certificates"
-        self._kind = kind
+        self.order = order
         self._folder = folder
         self._istiod = istiod
-        self._istiod_name = istiod_name
-        self._config = proxy_config
         self._admin_port = processes.free_port()
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def gateway(self) -> bool:
+        """Whether it stands for itself, rather than beside an application."""
+        return "router" in self.order.arguments
 
     def start(self, api: client.ApiClient) -> None:
         """Mount what a kubelet would mount, and start the agent."""
@@ -64,35 +84,26 @@ class Proxy:
         self.workload_certificates.mkdir(parents=True)
         self._mount(api)
         config = {
-            **self._config,
+            **json.loads(self.order.environment["PROXY_CONFIG"]),
             "discoveryAddress": self._istiod,
             "binaryPath": str(programs.envoy()),
             "proxyBootstrapTemplatePath": str(self._bootstrap()),
-            "configPath": str(self._folder / "envoy"),
+            # From its own folder: sockets are made in it, whose paths may not be long.
+            "configPath": "./envoy",
             "proxyAdminPort": self._admin_port,
             "concurrency": 1,
         }
         environment = {
-            "POD_NAME": self.identity.name,
-            "POD_NAMESPACE": self.identity.namespace,
-            "SERVICE_ACCOUNT": self.identity.service_account,
-            "INSTANCE_IP": self.address,
+            **self.order.environment,
             "CA_ADDR": self._istiod,
-            "ISTIOD_SAN": self._istiod_name,
-            "PILOT_CERT_PROVIDER": "istiod",
-            "JWT_POLICY": "third-party-jwt",
+            "ISTIOD_SAN": self.order.istiod,
             "OUTPUT_CERTS": str(self.workload_certificates),
             "PROXY_CONFIG": json.dumps(config),
-            "ISTIO_META_CLUSTER_ID": "Kubernetes",
             # No traffic is redirected: sidecars listen on the pod's ports themselves.
             "ISTIO_META_INTERCEPTION_MODE": "NONE",
         }
-        domain = f"{self.identity.namespace}.svc.cluster.local"
         self._process = processes.start(
-            [programs.AGENT, "proxy", self._kind, f"--domain={domain}"],
-            self.log,
-            env=environment,
-            cwd=self._folder,
+            [programs.AGENT, *self.order.arguments], self.log, env=environment, cwd=self._folder
         )
 
     def stop(self) -> None:
@@ -144,6 +155,10 @@ class Proxy:
         except (urllib.error.URLError, OSError):
             return ""
 
+    def ready(self) -> bool:
+        """Say whether it has its configuration and serves."""
+        return self.admin("/ready").strip() == "LIVE"
+
     def listening(self) -> set[str]:
         """Return the addresses (host:port) that Envoy listens on by istiod's configuration."""
         listeners = json.loads(self.admin("/listeners?format=json") or "{}")
@@ -168,20 +183,18 @@ class Proxy:
         token.touch(mode=0o600)
         assert request.status is not None
         token.write_text(str(request.status.token), encoding="utf-8")
-        roots = core.read_namespaced_config_map("istio-ca-root-cert", self.identity.namespace)
+        roots = core.read_namespaced_config_map(ROOT_CERTIFICATE, self.identity.namespace)
         assert roots.data is not None
         self._file("var/run/secrets/istio/root-cert.pem").write_text(
             roots.data["root-cert.pem"], encoding="utf-8"
         )
-        self._file("etc/istio/pod/labels").write_text(
-            "".join(f'{key}="{value}"\n' for key, value in self.identity.labels.items()),
-            encoding="utf-8",
-        )
-
-        # Off: the agent's own probe server would listen on every address of the machine.
-        self._file("etc/istio/pod/annotations").write_text(
-            'status.sidecar.istio.io/port="0"\n', encoding="utf-8"
-        )
+        # The status port is off: the agent's server of probes would listen on every address.
+        annotations = {**self.identity.annotations, _STATUS_PORT: "0"}
+        for name, values in (("labels", self.identity.labels), ("annotations", annotations)):
+            self._file(f"etc/istio/pod/{name}").write_text(
+                "".join(f"{key}={json.dumps(value)}\n" for key, value in values.items()),
+                encoding="utf-8",
+            )
 
     def _bootstrap(self) -> Path:
         """Write Istio's bootstrap template, listening on the proxy's address instead of all."""

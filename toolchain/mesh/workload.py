@@ -1,4 +1,4 @@
-"""The application in a Knative Service's pod, and the ports that its pod has."""
+"""The application in a pod, and the ports that the pod has."""
 
 import threading
 from collections.abc import Iterable
@@ -7,8 +7,6 @@ from typing import Final
 
 GREETING: Final = "Hello Openshift!\n"
 HELD_PATH: Final = "/held"
-PORTS: Final = (8012, 8022, 8444)
-"""Requests, the pre-stop hook that waits for the drain, and metrics."""
 
 
 class _Server(ThreadingHTTPServer):

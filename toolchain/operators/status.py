@@ -279,15 +279,19 @@ def _subscription(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
     }
 
 
+def revision_of(istio: Manifest) -> str:
+    """Return the name of an Istio's active revision."""
+    name, spec = str(istio["metadata"]["name"]), istio["spec"]
+    if spec.get("updateStrategy", {}).get("type") == "RevisionBased":
+        return f"{name}-{spec.get('version', '').replace('.', '-')}"
+    return name
+
+
 def _istio(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
     """Play the operator of Service Mesh 3; its `Ready` is of the control plane alone."""
-    about, spec = resource["metadata"], resource["spec"]
-    revision = about["name"]
-    if spec.get("updateStrategy", {}).get("type") == "RevisionBased":
-        revision += "-" + spec.get("version", "").replace(".", "-")
     return {
         **_of_sail(resource, outcome, "IstiodNotReady", "istiod Deployment not found"),
-        "activeRevisionName": revision,
+        "activeRevisionName": revision_of(resource),
     }
 
 
@@ -296,12 +300,13 @@ def _istio_cni(resource: Manifest, _: World, outcome: Outcome) -> Manifest:
 
 
 def _revision_tag(resource: Manifest, world: World, outcome: Outcome) -> Manifest:
-    target = resource["spec"]["targetRef"]["name"]
-    found = [i for i in world.resources.get("Istio", []) if i["metadata"]["name"] == target]
-    revision = _old(found[0]).get("activeRevisionName", "") if found else ""
+    target, istios = resource["spec"].get("targetRef", {}), world.resources.get("Istio", [])
+    tagged = target.get("kind") == "IstioRevision"
+    names = revision_of if tagged else lambda istio: istio["metadata"]["name"]
+    found = [each for each in istios if names(each) == target.get("name")]
     return {
         **_of_sail(resource, outcome, "RefNotFound", "referenced Istio resource does not exist"),
-        "istioRevision": revision,
+        "istioRevision": revision_of(found[0]) if found else "",
         "istiodNamespace": found[0]["spec"]["namespace"] if found else "",
     }
 

@@ -14,19 +14,17 @@ LOCAL_HOST = "hello.default.svc.cluster.local"
 
 def local_gateway(installation: Installation) -> Address:
     """Return where the Service of the local gateway leads to."""
-    namespace = installation.settings.mesh.namespace
+    namespace = installation.settings.mesh.ingress.namespace
     service = installation.mesh.objects.find("v1", "Service", "knative-local-gateway", namespace)
     assert service is not None
-    mesh = installation.control_plane
-    found = endpoint(service, 80, {(namespace, mesh.gateway.address): mesh.plan.gateway_labels})
+    found = endpoint(service, 80, installation.mesh.kubelet.addresses())
     assert found is not None
     return found
 
 
 def mesh_client(installation: Installation) -> ssl.SSLContext:
     """Return a TLS client with the certificate of the workload, as istiod issued it."""
-    assert installation.pod.sidecar is not None
-    folder = installation.pod.sidecar.workload_certificates
+    folder = installation.sidecar.workload_certificates
     context = ssl.create_default_context(cafile=str(folder / "root-cert.pem"))
     # Mesh identities are SPIFFE URIs, checked in `ask`.
     context.check_hostname = False

@@ -48,8 +48,21 @@ def install(
 
 
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    yield from install(tmp_path_factory.mktemp("mesh"), {})
+def service_mesh_2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    yield from install(tmp_path_factory.mktemp("mesh2"), {})
+
+
+@pytest.fixture(scope="session")
+def service_mesh_3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    yield from install(tmp_path_factory.mktemp("mesh3"), {"mesh.version": 3})
+
+
+@pytest.fixture(scope="module")
+def installation(request: pytest.FixtureRequest) -> Installation:
+    """Give the installation of Service Mesh 2, or the one that a module asks for (`BOTH`)."""
+    found = request.getfixturevalue(getattr(request, "param", "service_mesh_2"))
+    assert isinstance(found, Installation)
+    return found
 
 
 class Keep(Protocol):
@@ -78,4 +91,7 @@ def keep(installation: Installation) -> Iterator[Keep]:
     yield note
     for manifest in noted:
         installation.apply(manifest)
-    installation.until(installation.answers, "the documentation's curl answers again")
+    installation.until(
+        lambda: installation.settled() and installation.answers(),
+        "the documentation's curl answers again",
+    )

@@ -12,11 +12,12 @@ import pytest
 from harness import PulumiStack
 from serverless_mesh.settings import Settings
 from toolchain.cluster import ClusterError
-from toolchain.mesh.knative_services import Pod
+from toolchain.mesh.knative_routing import REVISION
+from toolchain.mesh.kubelet import Pod
 from toolchain.mesh.local import LocalMesh
 from toolchain.mesh.objects import MANAGER
+from toolchain.mesh.proxy import Proxy
 from toolchain.mesh.router import Address
-from toolchain.mesh.service_mesh_2 import Mesh
 
 Manifest = dict[str, Any]
 GREETING = "Hello Openshift!\n"
@@ -25,6 +26,11 @@ WITHIN = 60.0
 
 UP_WITHIN = 300.0
 """Seconds for `pulumi up`; it takes half a minute."""
+
+BOTH = pytest.mark.parametrize(
+    "installation", ["service_mesh_2", "service_mesh_3"], indirect=True, scope="module"
+)
+"""Marks tests of what both meshes give to Serverless."""
 
 # curl's exit codes.
 REFUSED_BY_US = 60
@@ -67,19 +73,48 @@ class Installation:
         return self.url.removeprefix("https://")
 
     @property
-    def control_plane(self) -> Mesh:
-        """The running mesh."""
-        return self.mesh.operator.meshes[self.settings.mesh.namespace]
+    def gateway_pods(self) -> list[Pod]:
+        """The pods of the ingress gateway."""
+        ingress = self.settings.mesh.ingress
+        return self.mesh.kubelet.pods(ingress.namespace, ingress.local_selector)
+
+    @property
+    def gateway_pod(self) -> Pod:
+        """The one to which the router leads."""
+        return self.gateway_pods[0]
+
+    @property
+    def gateway_proxy(self) -> Proxy:
+        """The proxy in it."""
+        assert self.gateway_pod.sidecar is not None
+        return self.gateway_pod.sidecar
 
     @property
     def gateway(self) -> Address:
         """Where the gateway itself answers TLS."""
-        return self.control_plane.gateway.address, 8443
+        return self.gateway_pod.address, 8443
 
     @property
     def pod(self) -> Pod:
         """The pod behind the documentation's URL."""
-        return self.mesh.services.pods["default", "hello"]
+        return self.mesh.kubelet.pods("default", {REVISION: "hello-00001"})[-1]
+
+    @property
+    def sidecar(self) -> Proxy:
+        """The proxy in it."""
+        assert self.pod.sidecar is not None
+        return self.pod.sidecar
+
+    def restart(self, namespace: str) -> None:
+        """Let the pods of a namespace be made anew, and wait until they are there."""
+        before = {pod.uid for pod in self.mesh.kubelet.pods(namespace, {})}
+        self.mesh.kubelet.restart(namespace)
+
+        def renewed() -> bool:
+            now = self.mesh.kubelet.pods(namespace, {})
+            return bool(now) and all(pod.ready and pod.uid not in before for pod in now)
+
+        self.until(renewed, f"the pods of {namespace} are made anew")
 
     def curl(
         self,
@@ -147,7 +182,7 @@ class Installation:
 
     def find(self, manifest: Manifest) -> Manifest | None:
         """Return the live object of a manifest, if there is one."""
-        names = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+        names = manifest["metadata"]["name"], manifest["metadata"].get("namespace", "")
         return self.mesh.objects.find(manifest["apiVersion"], manifest["kind"], *names)
 
     def until(self, reached: Callable[[], bool], what: str) -> None:
@@ -157,17 +192,30 @@ class Installation:
         except ClusterError as error:
             pytest.fail(f"{error}; the last curl said {self.last}")
 
+    def settled(self) -> bool:
+        """Say whether the gateway's pods are as its Deployment says, and no others are there."""
+        for found in self.mesh.objects.list(
+            "apps/v1", "Deployment", namespace=self.settings.mesh.ingress.namespace
+        ):
+            status, wanted = found.get("status") or {}, found["spec"]["replicas"]
+            counts = ("replicas", "updatedReplicas", "availableReplicas")
+            if status.get("observedGeneration") != found["metadata"]["generation"]:
+                return False
+            if any(status.get(count) != wanted for count in counts):
+                return False
+        return True
+
     def answers(self) -> bool:
         """Say whether the documentation's own curl answers."""
         return self.curl() == Answer(0, GREETING, "")
 
     def secret(self, name: str, data: Mapping[str, str]) -> Manifest:
-        """Apply a TLS secret in the mesh's namespace and return its manifest."""
+        """Apply a TLS secret in the gateway's namespace and return its manifest."""
         manifest = {
             "apiVersion": "v1",
             "kind": "Secret",
             "type": "kubernetes.io/tls",
-            "metadata": {"name": name, "namespace": self.settings.mesh.namespace},
+            "metadata": {"name": name, "namespace": self.settings.mesh.ingress.namespace},
             "data": {name: b64encode(text.encode()).decode() for name, text in data.items()},
         }
         self.apply(manifest)

@@ -10,10 +10,10 @@ import pytest
 from cryptography import x509
 
 from mesh.conftest import Keep
-from mesh.installation import GREETING, REFUSED_BY_US, Answer, Installation
+from mesh.installation import BOTH, GREETING, REFUSED_BY_US, Answer, Installation
 from mesh.issuer import Issuer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
+pytestmark = [pytest.mark.e2e, pytest.mark.mesh, BOTH]
 BOUND = 2000
 """Requests at most, over which a certificate must have been replaced."""
 
@@ -22,7 +22,7 @@ BOUND = 2000
 def wildcard(installation: Installation, keep: Keep) -> str:
     """Return the secret's name; its content is put back after the test."""
     settings = installation.settings
-    keep("v1", "Secret", settings.certificate.secret, settings.mesh.namespace)
+    keep("v1", "Secret", settings.certificate.secret, settings.mesh.ingress.namespace)
     return settings.certificate.secret
 
 
@@ -89,7 +89,7 @@ def uid(installation: Installation) -> str:
     """Tell the secret from another of its name."""
     settings = installation.settings
     found = installation.mesh.objects.find(
-        "v1", "Secret", settings.certificate.secret, settings.mesh.namespace
+        "v1", "Secret", settings.certificate.secret, settings.mesh.ingress.namespace
     )
     assert found is not None
     return str(found["metadata"]["uid"])
@@ -97,7 +97,7 @@ def uid(installation: Installation) -> str:
 
 def test_a_rotation_drops_no_request(installation: Installation) -> None:
     before, secret = served(installation), uid(installation)
-    processes = installation.control_plane.gateway.pids()
+    processes = installation.gateway_proxy.pids()
     done = threading.Event()
     failed: list[Answer] = []
     counts: list[int] = []
@@ -126,7 +126,7 @@ def test_a_rotation_drops_no_request(installation: Installation) -> None:
             client.join()
     lifetime = served(installation).not_valid_after_utc - served(installation).not_valid_before_utc
     assert lifetime == datetime.timedelta(days=90)
-    assert installation.control_plane.gateway.pids() == processes
+    assert installation.gateway_proxy.pids() == processes
     assert uid(installation) == secret, "a gateway that starts meanwhile has a certificate, too"
     assert not ended_early, "the load ended before the rotation"
     assert not failed

@@ -4,7 +4,6 @@ First the harm that it does in traffic; then that the policy pack and `serverles
 or find the very same manifest.
 """
 
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from harness import PulumiStack, make_stack
+from mesh.cluster_check import check
 from mesh.conftest import Keep
 from mesh.installation import REFUSED_BY_US, Answer, Installation, Manifest
 from mesh.issuer import Issuer
 from toolchain.dev import PACK
-from toolchain.paths import ROOT, VENV
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
 CONFLICT = "no-conflicting-wildcard-gateway"
@@ -136,17 +135,6 @@ def test_the_pack_stops_it_before_it_is_written(
     assert not [each for each in shop.resources() if "Gateway" in each["type"]]
     assert not installation.find(foreign_gateway())
     assert installation.answers()
-
-
-def check(installation: Installation) -> "subprocess.CompletedProcess[str]":
-    """Check the live cluster, as a user would."""
-    return subprocess.run(
-        [VENV / "bin" / "serverless-mesh", "check", "--kubeconfig", str(installation.kubeconfig)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_check_finds_it_in_the_cluster(installation: Installation) -> None:

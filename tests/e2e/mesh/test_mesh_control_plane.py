@@ -53,10 +53,21 @@ def test_a_port_that_is_not_excluded_is_refused(
     control_plane["spec"]["proxy"]["networking"]["trafficControl"]["inbound"]["excludedPorts"] = [
         8444
     ]
-    installation.apply(control_plane)
-    installation.until(installation.answers, "the mesh runs with the new settings")
-    assert plain(installation, 8444) == GREETING
-    assert plain(installation, 8022) == ""
+    ports = control_plane["spec"]["proxy"]["networking"]["trafficControl"]["inbound"]
+    try:
+        installation.apply(control_plane)
+        installation.until(lambda: not open_after_a_restart(installation), "8022 is refused")
+        assert plain(installation, 8444) == GREETING
+    finally:
+        ports["excludedPorts"] = list(installation.settings.mesh.excluded_ports)
+        installation.apply(control_plane)
+        installation.until(lambda: open_after_a_restart(installation), "8022 is open again")
+
+
+def open_after_a_restart(installation: Installation) -> bool:
+    """Let the pod be injected into anew, and say whether 8022 passes its sidecar by."""
+    installation.restart("default")
+    return plain(installation, 8022) == GREETING
 
 
 def test_without_the_label_no_gateway_listens(
@@ -67,43 +78,15 @@ def test_without_the_label_no_gateway_listens(
     }
     installation.apply(control_plane)
     installation.until(
-        lambda: bool(installation.control_plane.gateway.listening()),
+        lambda: (
+            installation.gateway_pod.labels.get("knative") == "another"
+            and bool(installation.gateway_proxy.listening())
+        ),
         "the gateway runs with the new label",
     )
-    assert installation.gateway[1] == 8443
-    ports = {
-        address.rpartition(":")[2] for address in installation.control_plane.gateway.listening()
-    }
+    ports = {address.rpartition(":")[2] for address in installation.gateway_proxy.listening()}
     assert not ports & {"8443", "8081"}
     assert installation.curl().code != 0
-
-
-def test_a_request_in_flight_survives_the_drain_of_the_gateway(
-    installation: Installation,
-) -> None:
-    gateway = installation.control_plane.gateway
-    application = installation.pod.application
-    answers: list[Answer] = []
-    request = threading.Thread(
-        target=lambda: answers.append(installation.curl(installation.url + HELD_PATH))
-    )
-    request.start()
-    try:
-        assert application.held.acquire(timeout=10), "the request did not arrive"
-        gateway.terminate()
-        period = installation.settings.mesh.drain_duration
-        installation.mesh.until(
-            lambda: f"Graceful termination period is {period}" in gateway.log.read_text("utf-8"),
-            10,
-            f"the gateway drains for {period}",
-        )
-    finally:
-        application.release.set()
-        request.join()
-        application.release.clear()
-    assert answers == [Answer(0, GREETING, "")]
-    gateway.stop()
-    installation.until(installation.answers, "the next gateway answers")
 
 
 def test_a_request_in_flight_is_cut_by_a_drain_that_is_too_short(
@@ -113,7 +96,11 @@ def test_a_request_in_flight_is_cut_by_a_drain_that_is_too_short(
         "terminationDrainDuration"
     ] = "1s"
     installation.apply(control_plane)
-    installation.until(installation.answers, "the mesh runs with the new settings")
+    installation.until(
+        lambda: '"1s"' in installation.gateway_proxy.order.environment["PROXY_CONFIG"],
+        "the gateway runs with the new settings",
+    )
+    installation.until(installation.answers, "the documentation's curl answers")
     application = installation.pod.application
     answers: list[Answer] = []
     request = threading.Thread(
@@ -122,8 +109,8 @@ def test_a_request_in_flight_is_cut_by_a_drain_that_is_too_short(
     request.start()
     try:
         assert application.held.acquire(timeout=10), "the request did not arrive"
-        installation.control_plane.gateway.terminate()
-        installation.control_plane.gateway.wait(10)
+        installation.gateway_proxy.terminate()
+        installation.gateway_proxy.wait(10)
         request.join()
     finally:
         application.release.set()

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from mesh.client import LOCAL_HOST, ask, local_gateway, mesh_client
-from mesh.installation import GREETING, Installation
+from mesh.installation import BOTH, GREETING, Installation
 from mesh.issuer import Issuer
 from toolchain.mesh.knative_routing import QUEUE_PROXY_PORT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
+pytestmark = [pytest.mark.e2e, pytest.mark.mesh, BOTH]
 
 
 def test_the_local_gateway_serves_a_mesh_client(installation: Installation) -> None:
@@ -19,16 +19,15 @@ def test_the_local_gateway_serves_a_mesh_client(installation: Installation) -> N
     assert address[1] == 8081
     text, identities = ask(address, mesh_client(installation), LOCAL_HOST)
     assert text == GREETING
-    namespace = installation.settings.mesh.namespace
-    account = installation.control_plane.plan.gateway_account
+    namespace = installation.settings.mesh.ingress.namespace
+    account = installation.gateway_proxy.identity.service_account
     assert identities == [f"spiffe://cluster.local/ns/{namespace}/sa/{account}"]
 
 
 def test_the_local_gateway_refuses_a_client_without_certificate(
     installation: Installation,
 ) -> None:
-    assert installation.pod.sidecar is not None
-    roots = installation.pod.sidecar.workload_certificates / "root-cert.pem"
+    roots = installation.sidecar.workload_certificates / "root-cert.pem"
     context = ssl.create_default_context(cafile=str(roots))
     context.check_hostname = False
     # With TLS 1.2 the refusal is part of the handshake; later it races with the first request.

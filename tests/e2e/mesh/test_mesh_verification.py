@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mesh.conftest import Keep
-from mesh.installation import GREETING, Installation
+from mesh.installation import BOTH, GREETING, Installation
 from mesh.issuer import Issuer
 from serverless_mesh.cli.verification import Check, Link, Target, verify
 from toolchain import daemon
@@ -36,6 +36,7 @@ def checks(
     )
 
 
+@BOTH
 def test_every_link_holds(installation: Installation) -> None:
     assert installation.url == installation.stack.outputs()["verificationUrl"]
     found = checks(installation)
@@ -55,14 +56,17 @@ def test_a_host_that_nobody_serves_is_a_broken_gateway(installation: Installatio
     assert (last.link, last.holds) == (Link.GATEWAY, False), last
 
 
+@BOTH
 def test_a_missing_secret_is_a_broken_gateway(installation: Installation, keep: Keep) -> None:
     settings = installation.settings
-    secret = keep("v1", "Secret", settings.certificate.secret, settings.mesh.namespace)
+    secret = keep("v1", "Secret", settings.certificate.secret, settings.mesh.ingress.namespace)
     installation.mesh.objects.delete(secret)
     # The running gateway keeps what it has; the next one has nothing and takes no connection.
-    installation.control_plane.gateway.stop()
+    for pod in installation.gateway_pods:
+        assert pod.sidecar is not None
+        pod.sidecar.stop()
     installation.until(
-        lambda: installation.control_plane.gateway.admin("/ready").strip() == "LIVE",
+        lambda: all(pod.sidecar and pod.sidecar.ready() for pod in installation.gateway_pods),
         "the next gateway",
     )
     last = checks(installation)[-1]
@@ -70,8 +74,7 @@ def test_a_missing_secret_is_a_broken_gateway(installation: Installation, keep: 
 
 
 def test_a_pod_that_is_gone_is_no_broken_certificate(installation: Installation) -> None:
-    assert installation.pod.sidecar is not None
-    installation.pod.sidecar.stop()
+    installation.sidecar.stop()
     last = checks(installation)[-1]
     assert last.link in {Link.GATEWAY, Link.SERVICE}
     assert not last.holds
