@@ -4,7 +4,7 @@ First the harm that it does in traffic; then that the policy pack and `serverles
 or find the very same manifest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,22 +13,23 @@ import pytest
 from harness import PulumiStack, make_stack
 from mesh.cluster_check import check
 from mesh.conftest import Keep
-from mesh.installation import REFUSED_BY_US, Answer, Installation, Manifest
+from mesh.installation import BOTH, REFUSED_BY_US, Answer, Installation, Manifest
 from mesh.issuer import Issuer
+from mesh_policy.documented.names import ISTIO_SELECTOR
 from toolchain.dev import PACK
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
 CONFLICT = "no-conflicting-wildcard-gateway"
 
 
-def foreign_gateway(host: str = "*") -> Manifest:
+def foreign_gateway(host: str = "*", selector: Mapping[str, str] = ISTIO_SELECTOR) -> Manifest:
     """Return a Gateway in a member's namespace that claims hosts on port 443."""
     return {
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "Gateway",
         "metadata": {"name": "shop", "namespace": "default"},
         "spec": {
-            "selector": {"istio": "ingressgateway"},
+            "selector": dict(selector),
             "servers": [
                 {
                     "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
@@ -51,6 +52,7 @@ def other(installation: Installation, tmp_path: Path) -> Iterator[Issuer]:
     installation.until(installation.answers, "the documentation's curl answers again")
 
 
+@BOTH
 def test_the_older_gateway_takes_the_hosts_of_ours(
     installation: Installation, other: Issuer, keep: Keep
 ) -> None:
@@ -58,7 +60,7 @@ def test_the_older_gateway_takes_the_hosts_of_ours(
     ours = keep(
         "networking.istio.io/v1alpha3", "Gateway", "knative-ingress-gateway", "knative-serving"
     )
-    foreign = foreign_gateway()
+    foreign = foreign_gateway(selector=installation.settings.mesh.ingress.local_selector)
     try:
         objects.delete(ours)
         installation.apply(foreign)
@@ -86,10 +88,12 @@ def older_than_now(installation: Installation, manifest: Manifest) -> bool:
     return datetime.now(UTC) - created >= timedelta(seconds=1)
 
 
+@BOTH
 def test_a_narrower_wildcard_takes_the_hosts_of_ours(
     installation: Installation, other: Issuer
 ) -> None:
-    foreign = foreign_gateway(f"*.{installation.domain}")
+    selector = installation.settings.mesh.ingress.local_selector
+    foreign = foreign_gateway(f"*.{installation.domain}", selector)
     try:
         installation.apply(foreign)
         until_it_serves(installation, other)
