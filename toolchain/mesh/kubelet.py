@@ -11,6 +11,7 @@ Pods of Knative's own namespaces are simulated instead (`simulation`).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -111,6 +112,13 @@ class Kubelet:
             if pod.namespace == namespace and not pod.ends:
                 self._objects.delete(_about(pod, "v1", "Pod"))
 
+    def renew(self, before: datetime) -> None:
+        """Delete the pods from before a time that were not injected into: they would never run."""
+        for item in self._objects.list("v1", "Pod"):
+            made = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
+            if made < before and _unpullable(item):
+                self._objects.delete(item, at_once=True)
+
     def stop(self) -> None:
         """Stop every pod."""
         while self._pods:
@@ -155,7 +163,7 @@ class Kubelet:
     def _missing(self, item: Manifest) -> str:
         """Say what a pod waits for, as a kubelet's reason; empty when all is there."""
         namespace = item["metadata"]["namespace"]
-        if any(each["image"] == said.UNPULLABLE for each in said.containers(item)):
+        if _unpullable(item):
             return "ErrImagePull"
         container = said.proxy(item)
         if container is None:
@@ -237,6 +245,10 @@ class Kubelet:
             self._objects.set_status(
                 item, {"phase": "Pending", "containerStatuses": waiting, **_conditions(ready=False)}
             )
+
+
+def _unpullable(item: Manifest) -> bool:
+    return any(each["image"] == said.UNPULLABLE for each in said.containers(item))
 
 
 def _status(item: Manifest, pod: Pod) -> Manifest:

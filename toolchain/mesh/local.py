@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 
@@ -47,6 +48,8 @@ class LocalMesh:
         """Describe the mesh of a running cluster; its files lie in the cluster's folder."""
         self._cluster = cluster
         self._exit = ExitStack()
+        self._begun = datetime.now(UTC)
+        self._renewed = False
 
     def __enter__(self) -> Self:
         folder = self._cluster.folder / FOLDER
@@ -92,6 +95,10 @@ class LocalMesh:
         """Bring the stand-ins in step with the cluster once."""
         self.operator.reconcile()
         self.sail.reconcile()
+        if not self._renewed and self.sail.ready():
+            # On a cluster that ran without its mesh the gateway was there before istiod.
+            self.kubelet.renew(self._begun)
+            self._renewed = True
         self.kubelet.reconcile()
         self.services.reconcile()
 

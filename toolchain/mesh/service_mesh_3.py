@@ -71,6 +71,12 @@ class SailOperator:
         for tag in tags:
             self._say(tag, self._tag(tag, tagged, wanted), istios)
 
+    def ready(self) -> bool:
+        """Say whether there is a revision, and each can be asked about pods."""
+        return bool(self._revisions) and all(
+            each.istio.istiod.ready() for each in self._revisions.values()
+        )
+
     def stop(self) -> None:
         """Stop every istiod."""
         while self._revisions:

@@ -194,16 +194,16 @@ class Installation:
 
     def settled(self) -> bool:
         """Say whether the gateway's pods are as its Deployment says, and no others are there."""
-        for found in self.mesh.objects.list(
-            "apps/v1", "Deployment", namespace=self.settings.mesh.ingress.namespace
-        ):
-            status, wanted = found.get("status") or {}, found["spec"]["replicas"]
-            counts = ("replicas", "updatedReplicas", "availableReplicas")
-            if status.get("observedGeneration") != found["metadata"]["generation"]:
-                return False
-            if any(status.get(count) != wanted for count in counts):
-                return False
-        return True
+        place = self.settings.mesh.ingress.namespace
+        (found,) = self.mesh.objects.list("apps/v1", "Deployment", namespace=place)
+        status, wanted = found.get("status") or {}, found["spec"]["replicas"]
+        counts = ("replicas", "updatedReplicas", "availableReplicas")
+        return (
+            status.get("observedGeneration") == found["metadata"]["generation"]
+            and all(status.get(count) == wanted for count in counts)
+            # Those that were told to end are not counted there, and may not know of it here yet.
+            and len(self.gateway_pods) == wanted
+        )
 
     def answers(self) -> bool:
         """Say whether the documentation's own curl answers."""
