@@ -4,7 +4,8 @@ Where a rule of the pack is about the field, `serverless-mesh check` finds it in
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,6 +139,10 @@ def by_annotation(metadata: Manifest) -> None:
     metadata["annotations"]["sidecar.istio.io/inject"] = "true"
 
 
+def of_the_other_mesh(metadata: Manifest) -> None:
+    metadata["labels"]["istio.io/rev"] = "other"
+
+
 def of_another_revision(metadata: Manifest) -> None:
     metadata["labels"]["istio.io/rev"] = "canary"
 
@@ -154,14 +159,83 @@ def of_another_revision(metadata: Manifest) -> None:
 def test_a_gateway_that_nobody_injects_into_never_becomes_ready(
     installation: Installation, changes: tuple[Change, ...]
 ) -> None:
-    manifest = trial(*changes)
+    with tried(installation, trial(*changes)):
+        installation.until(lambda: waits(installation) == ["ErrImagePull"], "the image is missing")
+        assert not runs(installation)
+
+
+@contextmanager
+def tried(installation: Installation, manifest: Manifest) -> Iterator[None]:
+    """Have a Deployment for a while."""
     installation.apply(manifest)
     try:
-        installation.until(lambda: waits(installation) == ["ErrImagePull"], "the image is missing")
-        assert not installation.mesh.kubelet.pods(PLACE, {"app": "trial"})
+        yield
     finally:
         installation.mesh.objects.delete(manifest)
         installation.until(lambda: not gateway_pods(installation), "the trial's pods are gone")
+
+
+def runs(installation: Installation) -> bool:
+    return any(pod.ready for pod in installation.mesh.kubelet.pods(PLACE, {"app": "trial"}))
+
+
+def test_a_gateway_that_came_before_istio_has_to_be_made_anew(
+    installation: Installation, keep: Keep
+) -> None:
+    webhooks = keep(
+        "admissionregistration.k8s.io/v1",
+        "MutatingWebhookConfiguration",
+        "istio-sidecar-injector",
+        "",
+    )
+    installation.mesh.objects.delete(webhooks)
+    with tried(installation, trial()):
+        installation.until(lambda: waits(installation) == ["ErrImagePull"], "the image is missing")
+        installation.apply(webhooks)
+        assert not runs(installation)
+        (pod,) = gateway_pods(installation)
+        installation.mesh.objects.delete(pod)
+        installation.until(lambda: runs(installation), "the next pod runs")
+
+
+def test_a_gateway_of_another_mesh_never_becomes_ready(installation: Installation) -> None:
+    """Its namespace is ours to discover, and so has the root of our authority."""
+    selectors = [{"matchLabels": {"mesh": "other"}}]
+    second: list[Manifest] = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-other"}},
+        {
+            "apiVersion": "sailoperator.io/v1",
+            "kind": "Istio",
+            "metadata": {"name": "other"},
+            "spec": {
+                "namespace": "istio-other",
+                "values": {"meshConfig": {"discoverySelectors": selectors}},
+            },
+        },
+    ]
+    for manifest in second:
+        installation.mesh.objects.apply(manifest)
+
+    def there() -> bool:
+        found = installation.mesh.objects.find("sailoperator.io/v1", "Istio", "other")
+        return found is not None and (found.get("status") or {}).get("state") == "Healthy"
+
+    def said() -> str:
+        pods = installation.mesh.kubelet.pods(PLACE, {"app": "trial"})
+        return "".join(pod.sidecar.log.read_text("utf-8") for pod in pods if pod.sidecar)
+
+    try:
+        installation.until(there, "the second mesh runs")
+        with tried(installation, trial(of_the_other_mesh)):
+            installation.until(
+                lambda: "certificate signed by unknown authority" in said(),
+                "its gateway meets a control plane that it does not trust",
+            )
+            assert not runs(installation)
+    finally:
+        for manifest in reversed(second):
+            installation.mesh.objects.delete(manifest)
+    assert installation.answers()
 
 
 def waits(installation: Installation) -> list[str]:
