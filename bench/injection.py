@@ -180,7 +180,7 @@ def read(world: World, asked: Asked) -> str | None:
 @contextmanager
 def running(folder: Path) -> Iterator[Injection]:
     """Run an API server with all control planes and all namespaces."""
-    with Cluster(folder, webhooks=True) as cluster, Injection(cluster, [*PLANES.values()]) as found:
+    with Cluster(folder) as cluster, Injection(cluster, [*PLANES.values()]) as found:
         for name, labels in namespaces().items():
             found.namespace(name, labels)
         yield found

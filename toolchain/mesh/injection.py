@@ -5,31 +5,21 @@ of that revision: both halves of injection are the real ones. Pods are created i
 """
 
 import json
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Final, Self
 
-import urllib3
-import yaml
 from kubernetes import client
 
 from toolchain.cluster import READY_WITHIN, Cluster, ClusterError
-from toolchain.log import Log
-from toolchain.mesh import programs
 from toolchain.mesh.addresses import LoopbackNetwork
-from toolchain.mesh.istiod import Istiod
+from toolchain.mesh.istio import WEBHOOKS, Istio, merged, render
 from toolchain.mesh.objects import Manifest, Objects
-from toolchain.paths import LOGS
 
 _DEFAULT: Final = "default"
-_WEBHOOKS: Final = "MutatingWebhookConfiguration"
-_REVIEWED: Final = "admissionregistration.k8s.io/v1"
-_ROOT: Final = "istio-ca-secret"
 _STATUS: Final = "sidecar.istio.io/status"
 """Annotation of an injected pod; tells the revision of the injector."""
 
@@ -48,22 +38,70 @@ class Plane:
 
     def rendered(self, tags: Sequence[str] = ()) -> list[Manifest]:
         """Return what Istio's charts make of it and of the tags that lead to it."""
-        values = {
-            **self.values,
-            "revisionTags": list(tags),
-            "global": {**self.values.get("global", {}), "istioNamespace": self.namespace},
-        }
-        spec = {"profile": "minimal", "namespace": self.namespace, "values": values}
-        if self.revision != _DEFAULT:
-            spec["revision"] = self.revision
-        asked = {"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator", "spec": spec}
-        charts = programs.ISTIO_MODULE.fetch(Log(LOGS / "istioctl-manifests.log")) / "manifests"
-        with TemporaryFile() as file:
-            file.write(json.dumps(asked).encode())
-            file.seek(0)
-            command = (programs.ISTIOCTL, "manifest", "generate", "--manifests", charts, "-f", "-")
-            done = subprocess.run(command, stdin=file, capture_output=True, check=True)
-        return [found for found in yaml.load_all(done.stdout, yaml.CSafeLoader) if found]
+        values = merged(self.values, {"defaultRevision": ""})
+        return render(self.namespace, self.revision, values, tags)
+
+
+class Injection:
+    """The control planes of one cluster, whose webhooks are exchanged by `install`."""
+
+    def __init__(self, cluster: Cluster, planes: Sequence[Plane]) -> None:
+        """Describe them; the cluster runs with its webhooks on."""
+        self._cluster = cluster
+        self._planes = planes
+        self._exit = ExitStack()
+        self._running: dict[str, Istio] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as exit_stack:
+            api = exit_stack.enter_context(self._cluster.client())
+            network = exit_stack.enter_context(LoopbackNetwork())
+            self.objects = Objects(api)
+            self._pods = client.CoreV1Api(api)
+            for plane in self._planes:
+                self._start(plane, network.address(plane.namespace), exit_stack)
+            for plane in self._planes:
+                self._await(plane)
+            self._exit = exit_stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exit.close()
+
+    def _start(self, plane: Plane, address: str, exit_stack: ExitStack) -> None:
+        self.namespace(plane.namespace, {})
+        istio = Istio(
+            self.objects,
+            self._cluster.kubeconfig_for,
+            namespace=plane.namespace,
+            revision=plane.revision,
+            address=address,
+            folder=self._cluster.folder / plane.namespace,
+        )
+        exit_stack.callback(istio.stop)
+        istio.bring(_unheard(plane.rendered()))
+        self._running[plane.revision] = istio
+
+    def _await(self, plane: Plane) -> None:
+        istiod, deadline = self._running[plane.revision].istiod, time.monotonic() + READY_WITHIN
+        while not istiod.ready():
+            if time.monotonic() > deadline:
+                raise ClusterError(f"istiod of {plane.namespace} is not ready. Its log: {istiod.log}")
+            time.sleep(0.1)
+
+    def namespace(self) -> str:
+        """Its root namespace."""
+        return f"{self.revision}-system"
+
+    def rendered(self, tags: Sequence[str] = ()) -> list[Manifest]:
+        """Return what Istio's charts make of it and of the tags that lead to it."""
+        values = merged(self.values, {"defaultRevision": ""})
+        return render(self.namespace, self.revision, values, tags)
 
 
 class Injection:
@@ -135,35 +173,25 @@ class Injection:
         `sample` is a namespace, and the revision that a pod without labels gets there: until then
         the API server has not taken notice of them.
         """
-        wanted = {}
-        for plane in planes:
+        for plane in self._planes:
             led = [tag for tag, revision in tags.items() if revision == plane.revision]
-            for manifest in plane.rendered(led):
-                if manifest["kind"] == _WEBHOOKS:
-                    wanted[manifest["metadata"]["name"]] = self._reached(manifest, plane.revision)
-        api = client.AdmissionregistrationV1Api(self.objects.api)
-        for item in self.objects.list(_REVIEWED, _WEBHOOKS):
-            if item["metadata"]["name"] not in wanted:
-                api.delete_mutating_webhook_configuration(item["metadata"]["name"])
-        for manifest in wanted.values():
-            self.objects.apply(manifest)
+            manifests = plane.rendered(led) if plane in planes else _unheard(plane.rendered())
+            self._running[plane.revision].bring(manifests)
         namespace, revision = sample
         deadline = time.monotonic() + READY_WITHIN
-        while self.injected_by(namespace, {"metadata": {}, "spec": {}}) != revision:
+        while not self._takes_notice(namespace, revision):
             if time.monotonic() > deadline:
                 raise ClusterError(
                     f"the API server does not send pods of {namespace} to {revision}"
                 )
             time.sleep(0.1)
 
-    def _reached(self, manifest: Manifest, revision: str) -> Manifest:
-        """Have webhooks reach their istiod by its address, in the place of its Service."""
-        url, root = self._istiods[revision].webhook, self._roots[revision]
-        webhooks = [
-            {**each, "clientConfig": {"url": url, "caBundle": root}}
-            for each in manifest["webhooks"]
-        ]
-        return {**manifest, "webhooks": webhooks}
+    def _takes_notice(self, namespace: str, revision: str) -> bool:
+        try:
+            return self.injected_by(namespace, {"metadata": {}, "spec": {}}) == revision
+        except client.ApiException:
+            # istiod has not said yet which authority to trust.
+            return False
 
     def injected_by(self, namespace: str, template: Mapping[str, Any]) -> str | None:
         """Return the revision that injects a pod of a template; None: nobody does."""
@@ -184,8 +212,6 @@ class Injection:
         return None if status is None else str(json.loads(status)["revision"])
 
 
-def _answers(pool: urllib3.PoolManager, url: str) -> bool:
-    try:
-        return pool.request("GET", url, timeout=2, retries=False).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
+def _unheard(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """Return a control plane's objects without its webhooks."""
+    return [each for each in manifests if each["kind"] != WEBHOOKS]
