@@ -47,7 +47,7 @@ test: ## every test
 	@$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 bench: ## measure the rules, what the pack adds to a preview, and `check` beside istioctl
-	@$(TOOLCHAIN) setup --bench
+	@$(TOOLCHAIN) setup --mesh --bench
 	@$(BIN)/python -m bench all
 
 lint: setup ## ruff, mypy and the layers

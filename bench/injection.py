@@ -216,9 +216,9 @@ def run(console: Console, count: int = PODS, seed: int = SEED) -> None:
     Raises:
         BenchError: a part is not there, or the two differ.
     """
-    if not (programs.ISTIOD.exists() and programs.ISTIOCTL.exists()):
+    if not (programs.ISTIOD.exists() and programs.CHARTS.exists()):
         raise BenchError(
-            "istiod or istioctl is not there: `.venv/bin/python -m toolchain setup --mesh`"
+            "istiod or its charts are not there: `.venv/bin/python -m toolchain setup --mesh`"
         )
     said: Counter[str | None] = Counter()
     begun = time.monotonic()

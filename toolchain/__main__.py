@@ -64,8 +64,7 @@ def setup(mesh: bool = False, bench: bool = False) -> None:
     steps = list(base(vendors))
     if mesh:
         steps += (*programs.steps(vendors), programs.traffic())
-    if mesh or bench:
-        # The tests of the mesh render Istio's charts with it.
+    if bench:
         steps.append(programs.istioctl(vendors))
     with _reported():
         perform_all(steps)

@@ -46,7 +46,7 @@ class Injection:
     """The control planes of one cluster, whose webhooks are exchanged by `install`."""
 
     def __init__(self, cluster: Cluster, planes: Sequence[Plane]) -> None:
-        """Describe them; the cluster runs with its webhooks on."""
+        """Describe them."""
         self._cluster = cluster
         self._planes = planes
         self._exit = ExitStack()
@@ -91,74 +91,10 @@ class Injection:
         istiod, deadline = self._running[plane.revision].istiod, time.monotonic() + READY_WITHIN
         while not istiod.ready():
             if time.monotonic() > deadline:
-                raise ClusterError(f"istiod of {plane.namespace} is not ready. Its log: {istiod.log}")
+                raise ClusterError(
+                    f"istiod of {plane.namespace} is not ready. Its log: {istiod.log}"
+                )
             time.sleep(0.1)
-
-    def namespace(self) -> str:
-        """Its root namespace."""
-        return f"{self.revision}-system"
-
-    def rendered(self, tags: Sequence[str] = ()) -> list[Manifest]:
-        """Return what Istio's charts make of it and of the tags that lead to it."""
-        values = merged(self.values, {"defaultRevision": ""})
-        return render(self.namespace, self.revision, values, tags)
-
-
-class Injection:
-    """The control planes of one cluster, whose webhooks are exchanged by `install`."""
-
-    def __init__(self, cluster: Cluster, planes: Sequence[Plane]) -> None:
-        """Describe them; the cluster runs with its webhooks on."""
-        self._cluster = cluster
-        self._planes = planes
-        self._exit = ExitStack()
-        self._istiods: dict[str, Istiod] = {}
-        self._roots: dict[str, str] = {}
-
-    def __enter__(self) -> Self:
-        with ExitStack() as exit_stack:
-            api = exit_stack.enter_context(self._cluster.client())
-            network = exit_stack.enter_context(LoopbackNetwork())
-            self.objects = Objects(api)
-            self._pods = client.CoreV1Api(api)
-            for plane in self._planes:
-                self._start(plane, network.address(plane.namespace), exit_stack)
-            for plane in self._planes:
-                self._roots[plane.revision] = self._root(plane)
-            self._exit = exit_stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._exit.close()
-
-    def _start(self, plane: Plane, address: str, exit_stack: ExitStack) -> None:
-        self.namespace(plane.namespace, {})
-        for manifest in plane.rendered():
-            if manifest["kind"] == "ConfigMap":
-                self.objects.apply(manifest)
-        folder = self._cluster.folder / plane.namespace
-        revision = "" if plane.revision == _DEFAULT else plane.revision
-        kubeconfig = self._cluster.kubeconfig
-        istiod = Istiod(plane.namespace, address, kubeconfig, folder, revision)
-        exit_stack.callback(istiod.stop)
-        istiod.start({"rootNamespace": plane.namespace})
-        self._istiods[plane.revision] = istiod
-
-    def _root(self, plane: Plane) -> str:
-        """Wait for an istiod, and return the certificate with which its webhook is verified."""
-        istiod, deadline = self._istiods[plane.revision], time.monotonic() + READY_WITHIN
-        with urllib3.PoolManager() as pool:
-            while time.monotonic() < deadline:
-                if _answers(pool, istiod.ready):
-                    secret: Any = self._pods.read_namespaced_secret(_ROOT, plane.namespace)
-                    return str(secret.data["ca-cert.pem"])
-                time.sleep(0.1)
-        raise ClusterError(f"istiod of {plane.namespace} is not ready. Its log: {istiod.log}")
 
     def namespace(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a namespace with these labels."""

@@ -94,7 +94,7 @@ def steps(vendors: Vendors) -> tuple[Step, ...]:
 
 
 def istioctl(vendors: Vendors) -> Step:
-    """Provide the command that `bench` measures the rules beside, and that renders the charts."""
+    """Provide the command that `bench` measures the rules beside."""
     package = "istio.io/istio/istioctl/cmd/istioctl"
     program = Program(ISTIOCTL, "istio", package, _ISTIO_VERSION)
     return provided(vendors, releases.ISTIOCTL, program)
