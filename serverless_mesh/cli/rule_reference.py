@@ -110,13 +110,15 @@ serverless-mesh check -f manifests/ --context production # the cluster as it wou
 ```
 
 It reads YAML and JSON with any number of documents and lists in it; of folders, the files that end
-in `.yaml`, `.yml` or `.json`. A file is a regular one of at most 256 MiB, and no mapping in it has
+in `.yaml`, `.yml` or `.json`; of a must-gather, what rules need. Folders of Kustomize and charts of
+Helm get one line that says how to render them, and count as not checked. A file is a regular one of at most 256 MiB, and no mapping in it has
 a key twice. Manifests over a live cluster replace what has their kind, namespace and name there.
 Nothing is ever written.
 
 | option | what it does |
 |---|---|
 | `--rule RULE` | check by this rule only (repeatable); `serverless-mesh rules` lists them |
+| `--complete` | take what `-f` names for a whole cluster, as a dump is: what they lack is missing |
 | `--fail-on warning` | let warnings end with 1 as well, not only violations of severity error |
 | `--mesh NAMESPACE` | the namespace of the mesh that Serverless is in, where that is not known |
 | `--format text` | a paragraph a finding: what, why, what to do, where that is from (default) |
