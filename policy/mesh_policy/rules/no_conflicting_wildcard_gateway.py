@@ -129,7 +129,8 @@ def _with_knative(world: World, mesh: Mesh | None, read: Gateways) -> Iterator[F
             _Ours(Ref(GATEWAY, SERVING_NAMESPACE, name), gateway, server, wanted)
             for server in _servers_of_knative(gateway, mesh, name)
         ]
-        for workload in carrying or [Workload(known[0].namespace, selector)]:
+        home = mesh.ingress.namespace if mesh else ""
+        for workload in carrying or [Workload(home, selector)]:
             routed = _routes(world, workload.namespace)
             yield from _on_workload(world, workload, selection, ours, routed)
 
