@@ -6,9 +6,10 @@ from mesh_policy.documented.kinds import SERVICE
 from mesh_policy.documented.names import LOCAL_GATEWAY, LOCAL_PORT, NO_PORT_TRANSLATION
 from mesh_policy.findings import Finding
 from mesh_policy.mesh.knative_gateways import configs, local_gateways
-from mesh_policy.mesh.listeners import listeners, makes_service, target, translation
+from mesh_policy.mesh.listeners import listeners, makes_service, translation
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.cluster_hosts import ServiceName
+from mesh_policy.reading.istio_gateways import target
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, number, show
 from mesh_policy.world import World

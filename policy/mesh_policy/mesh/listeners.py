@@ -1,11 +1,11 @@
 """On which ports of its pods a gateway listens: those of Gateways, as Services translate them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from mesh_policy.documented.kinds import SERVICE
-from mesh_policy.documented.names import NO_PORT_TRANSLATION
 from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading import istio_gateways
 from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.objects import Object, Objects
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, number, text
@@ -32,27 +32,12 @@ def _services(objects: Objects, mesh: Mesh) -> Iterator[Object]:
             yield item
 
 
-def target(entry: Any) -> int | None:
-    """Return the port of the pods to which a port of a Service leads; None where not known.
-
-    A name is that of a port of the pods, which the injector's templates give none.
-    """
-    leads = at(entry, "targetPort")
-    return number(at(entry, "port")) if leads is None else number(leads)
-
-
 def translation(objects: Objects, mesh: Mesh) -> dict[int, int]:
     """Return to which ports of the pods the ports of Gateways are translated.
 
     A Service with the label for it translates none; a port without a translation is the pods' own.
     """
-    found: dict[int, int] = {}
-    for item in _services(objects, mesh):
-        if NO_PORT_TRANSLATION not in item.labels:
-            for entry in items(item.get("spec", "ports")):
-                port, leads = number(at(entry, "port")), target(entry)
-                if port is not None and leads is not None:
-                    found.setdefault(port, leads)
+    found = istio_gateways.translation(_services(objects, mesh))
     return {**_MADE, **found} if makes_service(mesh) else found
 
 

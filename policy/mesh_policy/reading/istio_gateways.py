@@ -141,6 +141,15 @@ def service_host(service: Object) -> str:
     return f"{service.ref.name}.{service.ref.namespace}.{_CLUSTER_DOMAIN}"
 
 
+def target(entry: Any) -> int | None:
+    """Return the port of the pods to which a port of a Service leads; None where not known.
+
+    A name is that of a port of the pods, which the injector's templates give none.
+    """
+    leads = at(entry, "targetPort")
+    return number(at(entry, "port")) if leads is None else number(leads)
+
+
 def ports(service: Object) -> Iterator[tuple[int, int]]:
     """List a Service's ports, each with the pods' port (`GetProxyServiceTargetsByPod`).
 
@@ -148,8 +157,7 @@ def ports(service: Object) -> Iterator[tuple[int, int]]:
     """
     seen = set()
     for entry in items(service.get("spec", "ports")):
-        port, target = number(at(entry, "port")), at(entry, "targetPort")
-        leads = port if target is None else number(target)
+        port, leads = number(at(entry, "port")), target(entry)
         protocol = text(at(entry, "appProtocol")) or text(at(entry, "name")).partition("-")[0]
         if port is not None and leads is not None and (leads, protocol.lower()) not in seen:
             seen.add((leads, protocol.lower()))

@@ -13,8 +13,9 @@ from mesh_policy.gateway_services import (
     untranslated,
 )
 from mesh_policy.mesh.knative_gateways import default_gateways
-from mesh_policy.mesh.listeners import listeners, makes_service, target, translation
+from mesh_policy.mesh.listeners import listeners, makes_service, translation
 from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading.istio_gateways import target
 from mesh_policy.reading.label_selectors import Labels, labels, written
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import at, has_unknown, items, show, text
