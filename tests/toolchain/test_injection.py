@@ -21,7 +21,7 @@ PODS = 300
 def test_pods_are_injected_as_the_reading_says(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    if not (programs.ISTIOD.exists() and programs.ISTIOCTL.exists()):
+    if not (programs.ISTIOD.exists() and programs.CHARTS.exists()):
         pytest.fail("not set up: run `make test`, or `python -m toolchain setup --mesh`")
     said: Counter[str | None] = Counter()
     with running(tmp_path) as injection:

@@ -16,10 +16,11 @@ from kubernetes import client
 
 from toolchain.cluster import READY_WITHIN, Cluster, ClusterError
 from toolchain.mesh.addresses import LoopbackNetwork
-from toolchain.mesh.istio import WEBHOOKS, Istio, merged, render
+from toolchain.mesh.istio import DEFAULT, WEBHOOKS, Istio, render
 from toolchain.mesh.objects import Manifest, Objects
 
-_DEFAULT: Final = "default"
+_REVIEWED: Final = "admissionregistration.k8s.io/v1"
+_ROOT: Final = "istio-ca-secret"
 _STATUS: Final = "sidecar.istio.io/status"
 """Annotation of an injected pod; tells the revision of the injector."""
 
@@ -38,8 +39,7 @@ class Plane:
 
     def rendered(self, tags: Sequence[str] = ()) -> list[Manifest]:
         """Return what Istio's charts make of it and of the tags that lead to it."""
-        values = merged(self.values, {"defaultRevision": ""})
-        return render(self.namespace, self.revision, values, tags)
+        return render(self.namespace, self.revision, self.values, tags)
 
 
 class Injection:
@@ -50,7 +50,8 @@ class Injection:
         self._cluster = cluster
         self._planes = planes
         self._exit = ExitStack()
-        self._running: dict[str, Istio] = {}
+        self._istios: dict[str, Istio] = {}
+        self._roots: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as exit_stack:
@@ -61,7 +62,7 @@ class Injection:
             for plane in self._planes:
                 self._start(plane, network.address(plane.namespace), exit_stack)
             for plane in self._planes:
-                self._await(plane)
+                self._roots[plane.revision] = self._root(plane)
             self._exit = exit_stack.pop_all()
         return self
 
@@ -84,17 +85,18 @@ class Injection:
             folder=self._cluster.folder / plane.namespace,
         )
         exit_stack.callback(istio.stop)
-        istio.bring(_unheard(plane.rendered()))
-        self._running[plane.revision] = istio
+        istio.bring(each for each in plane.rendered() if each["kind"] != WEBHOOKS)
+        self._istios[plane.revision] = istio
 
-    def _await(self, plane: Plane) -> None:
-        istiod, deadline = self._running[plane.revision].istiod, time.monotonic() + READY_WITHIN
-        while not istiod.ready():
-            if time.monotonic() > deadline:
-                raise ClusterError(
-                    f"istiod of {plane.namespace} is not ready. Its log: {istiod.log}"
-                )
+    def _root(self, plane: Plane) -> str:
+        """Wait for an istiod, and return the certificate with which its webhook is verified."""
+        istiod, deadline = self._istios[plane.revision].istiod, time.monotonic() + READY_WITHIN
+        while time.monotonic() < deadline:
+            if istiod.ready():
+                secret: Any = self._pods.read_namespaced_secret(_ROOT, plane.namespace)
+                return str(secret.data["ca-cert.pem"])
             time.sleep(0.1)
+        raise ClusterError(f"istiod of {plane.namespace} is not ready. Its log: {istiod.log}")
 
     def namespace(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a namespace with these labels."""
@@ -109,25 +111,34 @@ class Injection:
         `sample` is a namespace, and the revision that a pod without labels gets there: until then
         the API server has not taken notice of them.
         """
-        for plane in self._planes:
+        wanted = {}
+        for plane in planes:
             led = [tag for tag, revision in tags.items() if revision == plane.revision]
-            manifests = plane.rendered(led) if plane in planes else _unheard(plane.rendered())
-            self._running[plane.revision].bring(manifests)
+            for manifest in plane.rendered(led):
+                if manifest["kind"] == WEBHOOKS:
+                    wanted[manifest["metadata"]["name"]] = self._reached(manifest, plane.revision)
+        api = client.AdmissionregistrationV1Api(self.objects.api)
+        for item in self.objects.list(_REVIEWED, WEBHOOKS):
+            if item["metadata"]["name"] not in wanted:
+                api.delete_mutating_webhook_configuration(item["metadata"]["name"])
+        for manifest in wanted.values():
+            self.objects.apply(manifest)
         namespace, revision = sample
         deadline = time.monotonic() + READY_WITHIN
-        while not self._takes_notice(namespace, revision):
+        while self.injected_by(namespace, {"metadata": {}, "spec": {}}) != revision:
             if time.monotonic() > deadline:
                 raise ClusterError(
                     f"the API server does not send pods of {namespace} to {revision}"
                 )
             time.sleep(0.1)
 
-    def _takes_notice(self, namespace: str, revision: str) -> bool:
-        try:
-            return self.injected_by(namespace, {"metadata": {}, "spec": {}}) == revision
-        except client.ApiException:
-            # istiod has not said yet which authority to trust.
-            return False
+    def _reached(self, manifest: Manifest, revision: str) -> Manifest:
+        """Have webhooks reach their istiod by its address, in the place of its Service."""
+        reached = self._istios[revision].reached(manifest)
+        for each in reached["webhooks"]:
+            # Known at once; istiod would say it a little later.
+            each["clientConfig"]["caBundle"] = self._roots[revision]
+        return reached
 
     def injected_by(self, namespace: str, template: Mapping[str, Any]) -> str | None:
         """Return the revision that injects a pod of a template; None: nobody does."""
@@ -138,7 +149,7 @@ class Injection:
             "metadata": {**template.get("metadata", {}), "generateName": "pod-"},
             # What is injected projects a token of it.
             "spec": {
-                "serviceAccountName": _DEFAULT,
+                "serviceAccountName": DEFAULT,
                 "containers": [container],
                 **template.get("spec", {}),
             },
@@ -146,8 +157,3 @@ class Injection:
         made: Any = self._pods.create_namespaced_pod(namespace, body, dry_run="All")
         status = (made.metadata.annotations or {}).get(_STATUS)
         return None if status is None else str(json.loads(status)["revision"])
-
-
-def _unheard(manifests: Sequence[Manifest]) -> list[Manifest]:
-    """Return a control plane's objects without its webhooks."""
-    return [each for each in manifests if each["kind"] != WEBHOOKS]

@@ -114,7 +114,7 @@ class Istio:
         """Apply what the charts declare, delete what they did before, run istiod as they say."""
         wanted = list(manifests)
         kept = {
-            (item["kind"], item["metadata"]["name"]): self._here(item)
+            (item["kind"], item["metadata"]["name"]): self.reached(item)
             for item in wanted
             if item["kind"] in _APPLIED
         }
@@ -145,7 +145,7 @@ class Istio:
         while self._applied:
             self._objects.delete(self._applied.popitem()[1])
 
-    def _here(self, manifest: Manifest) -> Manifest:
+    def reached(self, manifest: Manifest) -> Manifest:
         """Let webhooks lead to istiod's address; istiod itself adds the authority to trust."""
         if manifest["kind"] != WEBHOOKS:
             return manifest

@@ -80,15 +80,9 @@ def steps(vendors: Vendors) -> tuple[Step, ...]:
                 ),
                 Program(ISTIOD, "istio", f"istio.io/istio/pilot/cmd/{ISTIOD.name}", _ISTIO_VERSION),
                 Program(AGENT, "istio", f"istio.io/istio/pilot/cmd/{AGENT.name}", _ISTIO_VERSION),
-                Program(
-                    CHARTS,
-                    "istio",
-                    f"toolchain/istio/{CHARTS.name}",
-                    _ISTIO_VERSION,
-                    vendor=ISTIO_MODULE.path,
-                ),
             )
         ),
+        _of_ours(CHARTS),
         files(),
     )
 
@@ -102,10 +96,14 @@ def istioctl(vendors: Vendors) -> Step:
 
 def traffic() -> Step:
     """Provide the program by which tests ask Istio's own code what it makes of a world."""
-    name = TRAFFIC.name
-    package = f"toolchain/istio/{name}"
-    program = Program(TRAFFIC, "istio", package, _ISTIO_VERSION, vendor=ISTIO_MODULE.path)
-    return Step(name, (TRAFFIC,), program.inputs, _ours, program)
+    return _of_ours(TRAFFIC)
+
+
+def _of_ours(target: Path) -> Step:
+    """Build a program of ours that calls Istio's own code."""
+    package = f"toolchain/istio/{target.name}"
+    program = Program(target, "istio", package, _ISTIO_VERSION, vendor=ISTIO_MODULE.path)
+    return Step(target.name, (target,), program.inputs, _ours, program)
 
 
 def _ours(_log: Log) -> ToBuild:
