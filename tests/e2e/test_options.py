@@ -12,6 +12,7 @@ from kubernetes.dynamic import DynamicClient
 
 from harness import PAUSE, PulumiStack, make_stack, playing_operators
 from tests.emptying import Emptying
+from tests.policy.cases import tls_data
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 from toolchain.paths import ROOT
@@ -34,10 +35,8 @@ def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         core = client.CoreV1Api(api)
         namespace: Any = {"metadata": {"name": "shop"}}
         core.create_namespace(namespace)
-        secret: Any = {
-            "metadata": {"name": "shop-tls"},
-            "stringData": {"tls.crt": "x", "tls.key": "y"},
-        }
+        served = tls_data(names=["www.example.org"], encoded=False)
+        secret: Any = {"metadata": {"name": "shop-tls"}, "stringData": served}
         core.create_namespaced_secret("shop", secret)
     stack = make_stack(tmp_path_factory.mktemp("options-stack"), own.kubeconfig)
     stack.configure(

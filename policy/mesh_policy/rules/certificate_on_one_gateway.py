@@ -5,13 +5,14 @@ where both hosts have one address and the certificate is for both. Envoy has cho
 the first host, so the second one is answered with 404: IST0138 of `istioctl analyze`.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mesh_policy.documented.kinds import API_GATEWAY, GATEWAY, INGRESS_CONFIG, MESH_KINDS
 from mesh_policy.documented.names import INGRESS_GATEWAY, INGRESS_PORT
 from mesh_policy.documented.sections import CONNECTION_REUSE
-from mesh_policy.findings import Finding, Severity
+from mesh_policy.findings import Finding, Ref, Severity
 from mesh_policy.gateways import Asked, Selection, asked, gateways, workloads
 from mesh_policy.mesh.serverless import is_knative_gateway
 from mesh_policy.mesh.workload import Workload, pod_ports
@@ -48,14 +49,25 @@ def _on_workload(
     names: set[str],
 ) -> Iterator[Finding]:
     port = pod_ports(world, workload).get(INGRESS_PORT, INGRESS_PORT)
+    known: dict[Ref, Mapping[str, Sequence[tuple[str, Any]]]] = {}
     for found in asked(world, workload, selection):
         if not isinstance(found, Asked) or found.port != port or is_knative_gateway(found.item):
             continue
         if found.doubt or not found.server.terminates:
             continue
-        for path, name in credentials(found.item):
-            if path.startswith(f"{found.server.path}.") and text(name) in names:
+        if found.item.ref not in known:
+            known[found.item.ref] = _by_server(found.item)
+        for path, name in known[found.item.ref].get(found.server.path, ()):
+            if text(name) in names:
                 yield from _shared(world, found, path, name, gateway)
+
+
+def _by_server(gateway: Object) -> Mapping[str, Sequence[tuple[str, Any]]]:
+    """Return the paths and names of a Gateway's certificates by the path of their server."""
+    found: dict[str, list[tuple[str, Any]]] = defaultdict(list)
+    for path, name in credentials(gateway):
+        found[path.partition(".tls.")[0]].append((path, name))
+    return found
 
 
 def _shared(world: World, found: Asked, path: str, name: Any, gateway: Object) -> Iterator[Finding]:
