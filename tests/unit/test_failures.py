@@ -17,7 +17,7 @@ from mesh_policy.documented.kinds import Kind
 from mesh_policy.escaping import in_json, printable
 from mesh_policy.findings import Ref, Undetermined, Violation
 from mesh_policy.reading import x509
-from serverless_mesh.cli import manifests
+from serverless_mesh.cli import sources
 from serverless_mesh.cli.main import app
 from tests.policy.cases import private_key, private_pem
 from tests.policy.integration import documented
@@ -44,10 +44,10 @@ def refused(*arguments: str | Path, stdin: str | bytes | None = None) -> str:
 def test_a_fault_of_our_own_is_exit_code_2_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(_: Path) -> None:
+    def fail(*_: Any) -> None:
         raise LookupError("sk-7c1f0d\nmore")
 
-    monkeypatch.setattr(manifests, "load", fail)
+    monkeypatch.setattr(sources, "read", fail)
     done = run("check", "-f", "x")
     assert done.exit_code == 2
     (line,) = done.stderr.splitlines()
@@ -60,18 +60,18 @@ def test_a_fault_of_our_own_is_exit_code_2_in_one_line(
 def test_too_much_is_no_fault_of_ours(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    def fail(_: Path) -> None:
+    def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(manifests, "load", fail)
+    monkeypatch.setattr(sources, "read", fail)
     assert "there is too much to read" in refused("check", "-f", "x")
 
 
 def test_nothing_but_a_command_says_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(_: Path) -> None:
+    def stop(*_: Any) -> None:
         raise typer.Abort
 
-    monkeypatch.setattr(manifests, "load", stop)
+    monkeypatch.setattr(sources, "read", stop)
     assert "stopped before it was done" in refused("check", "-f", "x")
     for arguments in ([], ["nothing"], ["check", "--nothing"], ["verify", "https://a"]):
         assert run(*arguments).exit_code == 2
