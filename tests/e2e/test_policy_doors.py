@@ -191,6 +191,19 @@ def test_a_check_of_the_live_cluster_finds_it(door: Door, rule: str) -> None:
         if good is None:
             door.delete(BROKEN[rule])
         else:
-            door.write(good)
+            door.write(undone(BROKEN[rule], good))
     assert done.exit_code == 1, done.output
     assert rule in done.output
+
+
+def undone(change: dict[str, Any], good: dict[str, Any]) -> dict[str, Any]:
+    """Return the merge patch that takes a change back, what it has added included."""
+    return {
+        **good,
+        **{
+            key: undone(value, good[key])
+            if isinstance(value, dict) and isinstance(good.get(key), dict)
+            else good.get(key)
+            for key, value in change.items()
+        },
+    }
