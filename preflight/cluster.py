@@ -26,7 +26,13 @@ from mesh_policy.documented.kinds import (
     Kind,
     api_version,
 )
-from mesh_policy.documented.names import DEFAULT_ROLL, MEMBER_OF, SERVING_NAME, SERVING_NAMESPACE
+from mesh_policy.documented.names import (
+    DEFAULT_ROLL,
+    MEMBER_OF,
+    OPENSHIFT_OWNED,
+    SERVING_NAME,
+    SERVING_NAMESPACE,
+)
 from mesh_policy.documented.variants import Path
 from mesh_policy.findings import Ref
 from mesh_policy.reading.istio_credentials import served
@@ -39,7 +45,6 @@ _PLUGIN: Final = "pulumi-kubernetes"
 _OLM: Final = "/apis/operators.coreos.com"
 _SAIL: Final = f"/apis/{api_version(ISTIO)}"
 _ISTIO_DEFINITION: Final = f"istios.{ISTIO.group}"
-_OF_INGRESS: Final = "ingress.operator.openshift.io/owned"
 _ALWAYS_THERE: Final = "kube-system"
 """A namespace that lives as long as its cluster: its uid tells clusters apart."""
 _ANSWER_WITHIN: Final = 30.0
@@ -331,7 +336,7 @@ def membership(item: Mapping[str, Any]) -> Membership:
 
 def _subscription(item: dict[str, Any]) -> Subscription:
     about = item["metadata"]
-    owned = _OF_INGRESS in about.get("annotations", {})
+    owned = OPENSHIFT_OWNED in about.get("annotations", {})
     return Subscription(about["namespace"], about["name"], text(at(item, "spec", "name")), owned)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from mesh_policy.documented.names import (
+    DRAIN_DURATION,
     DRAIN_OF_SERVING,
     EXCLUDED_PORTS,
     INJECTION,
@@ -133,7 +134,7 @@ def _lacking(own: Istio) -> Iterator[str]:
         wanted = changed(wanted, paths.excluded_ports, ",".join([*theirs, *lacking]))
     drain = seconds(text(at(own.body, *paths.drain)))
     if drain is None or drain <= DRAIN_OF_SERVING:
-        wanted = changed(wanted, paths.drain, "35s")
+        wanted = changed(wanted, paths.drain, DRAIN_DURATION)
     if wanted:
         yield (
             f"the Istio {own.name}, which others own, lacks what Serverless needs: the inbound "

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kubernetes.dynamic import DynamicClient
 
 from harness import PulumiStack, StackFactory, make_stack, playing_operators
 from tests.emptying import Emptying
@@ -19,16 +21,18 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def emptying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emptying]:
-    """The session's cluster, for who leaves more in it than is easily taken away."""
+    """The session's cluster, started when the first test asks for it."""
     if not (BIN / "kube-apiserver").exists():
         pytest.fail("the local environment is not set up: run `make setup` (or `make test`)")
     with Cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield Emptying(running)
 
 
-@pytest.fixture(scope="session")
-def cluster(emptying: Emptying) -> Cluster:
-    return emptying.cluster
+@pytest.fixture(scope="module")
+def cluster(emptying: Emptying) -> Iterator[Cluster]:
+    """The session's cluster, emptied after the file's tests."""
+    with emptying.afterwards() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +40,25 @@ def operators(cluster: Cluster) -> Iterator[None]:
     """The operators' stand-in, which sets the Ready conditions that a stack waits for."""
     with playing_operators(cluster):
         yield
+
+
+@pytest.fixture(scope="module")
+def own(cluster: Cluster, operators: None) -> Cluster:
+    """The cluster with the operators' stand-in beside it."""
+    return cluster
+
+
+@pytest.fixture
+def get(own: Cluster) -> Iterator[Any]:
+    """Reads one object: `get(version, kind, name, namespace)`."""
+    with own.client() as api:
+        objects = DynamicClient(api)
+
+        def read(version: str, kind: str, name: str, namespace: str | None = None) -> Any:
+            found = objects.resources.get(api_version=version, kind=kind)
+            return found.get(name=name, namespace=namespace).to_dict()
+
+        yield read
 
 
 @pytest.fixture

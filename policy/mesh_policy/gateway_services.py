@@ -1,6 +1,7 @@
 """The Services before the gateways that Knative uses, and what they have in common to check."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from mesh_policy.documented.kinds import SERVICE
 from mesh_policy.documented.names import LOCAL_GATEWAY, LOCAL_PORT, NO_PORT_TRANSLATION
@@ -14,7 +15,7 @@ from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, number, show
 from mesh_policy.world import World
 
-_HTTP: int = 80
+_HTTP: Final = 80
 
 
 def external_services(world: World) -> list[Object]:

@@ -93,9 +93,10 @@ class World(Objects):
         after = {ref: item for ref, item in running.items() if ref not in going}
         for item in made.values():
             below = after.pop(item.ref, None)
-            adopted = below is not None and item.ref.kind in ADOPTED
-            body = patched(below.body, item.body) if below and adopted else item.body
-            after[item.ref] = replace(item, body=body)
+            if below is None or item.ref.kind not in ADOPTED:
+                after[item.ref] = item
+            else:
+                after[item.ref] = replace(item, body=patched(below.body, item.body))
         for item in parsed(patches, True, malformed):
             if item.ref in going:
                 continue

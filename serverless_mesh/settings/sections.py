@@ -66,6 +66,16 @@ class Section(BaseModel):
         alias_generator=to_camel, validate_by_name=True, frozen=True, extra="forbid", strict=True
     )
 
+    @model_validator(mode="after")
+    def _fitting_together(self) -> Self:
+        if problems := list(self._problems()):
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        """List what is wrong with the values together, each of which is good alone."""
+        yield from ()
+
 
 class MeshSection(Section):
     """What a mesh of either version has."""
@@ -157,11 +167,9 @@ class ServiceMesh2(MeshSection):
         """The namespaces that the mesh itself needs, by their keys."""
         return {"namespace": self.namespace}
 
-    @model_validator(mode="after")
-    def _fitting_together(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.allow_changes and not self.existing:
-            raise ValueError("allowChanges has no use where existing is not true")
-        return self
+            yield "allowChanges has no use where existing is not true"
 
 
 class ServiceMesh3(MeshSection):
@@ -305,12 +313,6 @@ class ServiceMesh3(MeshSection):
         """The label of the namespaces that the control plane reads, where it reads only those."""
         return dict([self.discovery_label.split("=", 1)]) if self.discovery_label else {}
 
-    @model_validator(mode="after")
-    def _fitting_together(self) -> Self:
-        if problems := list(self._problems()):
-            raise ValueError("\n".join(problems))
-        return self
-
     def _problems(self) -> Iterator[str]:
         if self.existing:
             for key in ("istio_version", "update_strategy"):
@@ -385,12 +387,6 @@ class Issued(CertificateSection):
     def valid_days(self) -> int:
         """The days after which the first certificate expires."""
         return self.days
-
-    @model_validator(mode="after")
-    def _fitting_together(self) -> Self:
-        if problems := list(self._problems()):
-            raise ValueError("\n".join(problems))
-        return self
 
     def _problems(self) -> Iterator[str]:
         shortest = self.valid_days * 24
@@ -592,15 +588,13 @@ class Verification(Section):
         """How the service's host begins."""
         return f"{self.name}-{self.project}"
 
-    @model_validator(mode="after")
-    def _is_host(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if len(self.first_label) > LABEL_SIZE:
-            raise ValueError(
+            yield (
                 f"name and project take {LABEL_SIZE} characters together with the '-' between "
                 f"them, found {len(self.first_label)}: the service's host begins with "
                 f"{self.first_label}, and no label of DNS is longer"
             )
-        return self
 
 
 class Operators(Section):
@@ -717,11 +711,9 @@ class Settings(Section):
         proving = [self.verification.project] if self.verification else []
         return list(dict.fromkeys([*self.projects, *proving]))
 
-    @model_validator(mode="after")
-    def _fitting_together(self) -> Self:
-        if problems := [*self._key_problems(), *self._namespace_problems()]:
-            raise ValueError("\n".join(problems))
-        return self
+    def _problems(self) -> Iterator[str]:
+        yield from self._key_problems()
+        yield from self._namespace_problems()
 
     def _namespace_problems(self) -> Iterator[str]:
         for key, namespace in self.mesh.namespaces.items():

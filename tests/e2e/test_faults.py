@@ -19,8 +19,7 @@ import pytest
 from kubernetes import client, dynamic
 from kubernetes.client import ApiException
 
-from harness import PulumiStack, Run, grant, make_stack, playing_operators, roles, until
-from tests.emptying import Emptying
+from harness import PulumiStack, Run, grant, make_stack, roles, until
 from toolchain.cluster import Cluster
 from toolchain.operators.orders import CONFIG_MAP, NAMESPACE
 
@@ -244,16 +243,15 @@ class Trial:
 
 
 @pytest.fixture(scope="module")
-def own(emptying: Emptying) -> Iterator[Cluster]:
-    with emptying.afterwards() as running, playing_operators(running):
-        with running.client() as api:
-            core = client.CoreV1Api(api)
-            # There already, so that no test waits until one is gone.
-            for name in NAMESPACES:
-                core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
-            told = client.V1ConfigMap(metadata=client.V1ObjectMeta(name=CONFIG_MAP))
-            core.create_namespaced_config_map(NAMESPACE, told)
-        yield running
+def own(own: Cluster) -> Cluster:
+    with own.client() as api:
+        core = client.CoreV1Api(api)
+        # There already, so that no test waits until one is gone.
+        for name in NAMESPACES:
+            core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
+        told = client.V1ConfigMap(metadata=client.V1ObjectMeta(name=CONFIG_MAP))
+        core.create_namespaced_config_map(NAMESPACE, told)
+    return own
 
 
 @pytest.fixture

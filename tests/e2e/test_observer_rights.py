@@ -19,7 +19,6 @@ from mesh_policy.observe import Observation, followed, observe
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
 from serverless_mesh.cli.main import app
-from tests.emptying import Emptying
 from tests.policy.integration import documented
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
@@ -136,8 +135,8 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def door(emptying: Emptying) -> Iterator[Door]:
-    with emptying.afterwards() as cluster, cluster.client() as api:
+def door(cluster: Cluster) -> Iterator[Door]:
+    with cluster.client() as api:
         users = (cluster.kubeconfig_for(user) for user in (USER, "stranger"))
         found = Door(DynamicClient(api), *users)
         for group, kind in NOT_LOCAL:

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 from kubernetes import client
-from kubernetes.dynamic import DynamicClient
 
 from harness import PAUSE, PulumiStack, make_stack, playing_operators
-from tests.emptying import Emptying
 from tests.policy.cases import tls_data
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
@@ -21,12 +19,6 @@ pytestmark = pytest.mark.e2e
 
 UID = "networking.internal.knative.dev/certificate-uid"
 NO_POLICIES = "serverless.openshift.io/disable-istio-net-policies-generation"
-
-
-@pytest.fixture(scope="module")
-def own(emptying: Emptying) -> Iterator[Cluster]:
-    with emptying.afterwards() as running, playing_operators(running):
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +58,6 @@ def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     stack.succeed("up", "--yes", *PACK)
     yield stack
     stack.destroy()
-
-
-@pytest.fixture
-def get(own: Cluster) -> Iterator[Any]:
-    with own.client() as api:
-        objects = DynamicClient(api)
-
-        def read(version: str, kind: str, name: str, namespace: str | None = None) -> Any:
-            found = objects.resources.get(api_version=version, kind=kind)
-            return found.get(name=name, namespace=namespace).to_dict()
-
-        yield read
 
 
 def test_a_second_up_changes_nothing(deployed: PulumiStack) -> None:

@@ -21,7 +21,6 @@ from harness import PulumiStack, make_stack
 from mesh_policy.crossguard.pack import GATE, OBSERVED
 from mesh_policy.reading.objects import ref_of
 from serverless_mesh.cli.main import app
-from tests.emptying import Emptying
 from tests.policy.integration import BROKEN, broken, documented, merged
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
@@ -93,9 +92,9 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def door(emptying: Emptying, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def door(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("doors")
-    with emptying.afterwards() as cluster, cluster.client() as api:
+    with cluster.client() as api:
         for body in (*documented(), *BROKEN.values()):
             make_namespace(api, body["metadata"]["namespace"])
         stack = make_stack(folder / "stack", cluster.kubeconfig, program=PROGRAM)

@@ -9,9 +9,8 @@ import pytest
 import yaml
 from kubernetes import client
 
-from harness import PulumiStack, StackFactory, make_stack, playing_operators
+from harness import PulumiStack, StackFactory, make_stack
 from mesh_policy.crossguard.pack import GATE, OBSERVED, UNDETERMINED
-from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -37,12 +36,11 @@ GATEWAYS = ("networking.istio.io", "v1beta1")
 
 
 @pytest.fixture(scope="module")
-def own(emptying: Emptying) -> Iterator[Cluster]:
-    with emptying.afterwards() as running, playing_operators(running):
-        with running.client() as api:
-            namespace: Any = {"metadata": {"name": "shop"}}
-            client.CoreV1Api(api).create_namespace(namespace)
-        yield running
+def own(own: Cluster) -> Cluster:
+    with own.client() as api:
+        namespace: Any = {"metadata": {"name": "shop"}}
+        client.CoreV1Api(api).create_namespace(namespace)
+    return own
 
 
 @pytest.fixture

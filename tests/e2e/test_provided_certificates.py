@@ -13,8 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kubernetes import client
 
-from harness import CERTIFICATES, PulumiStack, make_stack, played_cert_manager, playing_operators
-from tests.emptying import Emptying
+from harness import CERTIFICATES, PulumiStack, make_stack, played_cert_manager
 from tests.policy.cases import certificate, private_key, private_pem
 from toolchain.cluster import Cluster
 
@@ -32,12 +31,6 @@ def authority() -> str:
 
 def leaf(days: tuple[int, int] = (-1, 90)) -> str:
     return certificate("leaf", KEY, "root", ROOT_KEY, [DOMAIN], days, "server")
-
-
-@pytest.fixture(scope="module")
-def own(emptying: Emptying) -> Iterator[Cluster]:
-    with emptying.afterwards() as running, playing_operators(running):
-        yield running
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kubernetes.dynamic import DynamicClient
 
-from harness import PulumiStack, make_stack, playing_operators
-from tests.emptying import Emptying
+from harness import PulumiStack, make_stack
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -15,12 +13,6 @@ pytestmark = pytest.mark.e2e
 
 GATEWAY = "knative-istio-ingressgateway"
 PLACE = "knative-serving-ingress"
-
-
-@pytest.fixture(scope="module")
-def own(emptying: Emptying) -> Iterator[Cluster]:
-    with emptying.afterwards() as running, playing_operators(running):
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +31,6 @@ def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     stack.succeed("up", "--yes", *PACK)
     yield stack
     stack.destroy()
-
-
-@pytest.fixture
-def get(own: Cluster) -> Iterator[Any]:
-    with own.client() as api:
-        objects = DynamicClient(api)
-
-        def read(version: str, kind: str, name: str, namespace: str | None = None) -> Any:
-            found = objects.resources.get(api_version=version, kind=kind)
-            return found.get(name=name, namespace=namespace).to_dict()
-
-        yield read
 
 
 def test_the_gateway_is_available_and_all_that_it_needs_is_there(

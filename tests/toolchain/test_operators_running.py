@@ -14,7 +14,6 @@ import pytest
 import yaml
 from kubernetes import client, dynamic, watch
 
-from tests.emptying import Emptying
 from toolchain import processes
 from toolchain.cluster import APPS_DOMAIN, Cluster
 from toolchain.operators.controller import RESOURCES
@@ -140,11 +139,10 @@ def is_ready(item: Object) -> bool:
 
 
 @pytest.fixture(scope="module")
-def own(emptying: Emptying) -> Iterator[Cluster]:
-    with emptying.afterwards() as running:
-        with running.client() as api:
-            Objects(api).namespace("mesh")
-        yield running
+def own(cluster: Cluster) -> Cluster:
+    with cluster.client() as api:
+        Objects(api).namespace("mesh")
+    return cluster
 
 
 @pytest.fixture

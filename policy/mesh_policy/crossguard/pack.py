@@ -4,7 +4,7 @@ A stack policy sees everything, but in an update only when all is written; a res
 rule's gate) stops a bad object before it is written, also with `pulumi up --skip-preview`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pulumi_policy import (
@@ -142,18 +142,14 @@ def _warnings(rules: Iterable[Rule], session: Session) -> Policy:
 
     A policy has one level, whatever it reports.
     """
-
-    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        for rule in rules:
-            for result in session.results(rule, _resources(args)):
-                if result.is_violation and result.severity is not rule.severity:
-                    lines = "\n".join(printed(result))
-                    report(f"{rule.id}: {lines}", result.finding.ref.source or None)
-
     return StackValidationPolicy(
         WARNINGS,
         "What works, though a rule that is mandatory has something to say of it",
-        validate,
+        _reporting(
+            rules,
+            session,
+            lambda each: each.is_violation and each.severity is not each.rule.severity,
+        ),
         EnforcementLevel.ADVISORY,
         severity=Level.MEDIUM,
     )
@@ -187,20 +183,27 @@ def _undetermined(rules: Iterable[Rule], session: Session) -> Policy:
 
 
 def _exempted(rules: Iterable[Rule], session: Session) -> Policy:
-    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        for rule in rules:
-            for result in session.results(rule, _resources(args)):
-                if result.exemption is not None:
-                    lines = "\n".join(printed(result))
-                    report(f"{rule.id}: {lines}", result.finding.ref.source or None)
-
     return StackValidationPolicy(
         EXEMPTED,
         f"What is exempt from rules by the annotation {ANNOTATION}, with the reasons",
-        validate,
+        _reporting(rules, session, lambda each: each.exemption is not None),
         EnforcementLevel.ADVISORY,
         severity=Level.LOW,
     )
+
+
+def _reporting(
+    rules: Iterable[Rule], session: Session, chosen: Callable[[Result], bool]
+) -> Callable[[StackValidationArgs, ReportViolation], None]:
+    """Return what reports the chosen results of all rules, each with its rule."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        for rule in rules:
+            for result in filter(chosen, session.results(rule, _resources(args))):
+                lines = "\n".join(printed(result))
+                report(f"{rule.id}: {lines}", result.finding.ref.source or None)
+
+    return validate
 
 
 def _resource(args: Any) -> Resource:

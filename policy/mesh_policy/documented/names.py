@@ -99,12 +99,10 @@ DATAPLANE_MODE: Final = "istio.io/dataplane-mode"
 AMBIENT: Final = "ambient"
 ISTIO_CNI_NAME: Final = "default"
 """The only name that an IstioCNI may have; a cluster has one."""
-INGRESS_CLASSES: Final = (
-    "networking.knative.dev/ingress.class",
-    "networking.knative.dev/ingress-class",
-)
-"""Annotations of a Knative Service: the ingress that serves it."""
-ISTIO_INGRESS_CLASS: Final = "istio.ingress.networking.knative.dev"
+VISIBILITY: Final = "networking.knative.dev/visibility"
+"""Label of a Knative Service: whether it is reached from outside."""
+CLUSTER_LOCAL: Final = "cluster-local"
+"""The value of that label by which it is not."""
 REWRITE_PROBES: Final = "sidecar.istio.io/rewriteAppHTTPProbers"
 """Lets probes, which come from outside the mesh, pass through the proxy."""
 PASSTHROUGH: Final = "serving.knative.openshift.io/enablePassthrough"

@@ -10,7 +10,7 @@ from mesh_policy.documented.kinds import DESTINATION_RULE, KNATIVE_SERVICE
 from mesh_policy.documented.names import SERVICE_PORTS, SERVICES
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.ages import Ages
-from mesh_policy.reading.cluster_hosts import ServiceName, service
+from mesh_policy.reading.cluster_hosts import CLUSTER_DOMAIN, ServiceName, service
 from mesh_policy.reading.destination_rules import (
     ANYWHERE,
     Chosen,
@@ -24,7 +24,7 @@ from mesh_policy.reading.objects import Objects
 from mesh_policy.reading.values import UNKNOWN, truth
 
 MUTUAL: Final = "ISTIO_MUTUAL"
-OPERATORS: Final = "*.cluster.local"
+OPERATORS: Final = f"*.{CLUSTER_DOMAIN}"
 """Host of the DestinationRule that the operator of Service Mesh 2 makes where mTLS is on."""
 
 

@@ -1,17 +1,14 @@
 """On which ports of its pods a gateway listens: those of Gateways, as Services translate them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from mesh_policy.documented.kinds import SERVICE
+from mesh_policy.documented.names import DEFAULT_INGRESS_PORTS
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading import istio_gateways
 from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.objects import Object, Objects
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, number, text
-
-_MADE: Final[Mapping[int, int]] = {80: 8080, 443: 8443}
-"""The ports of the Service that Service Mesh 2 makes, and where they lead."""
 
 
 def makes_service(mesh: Mesh) -> bool:
@@ -38,7 +35,7 @@ def translation(objects: Objects, mesh: Mesh) -> dict[int, int]:
     A Service with the label for it translates none; a port without a translation is the pods' own.
     """
     found = istio_gateways.translation(_services(objects, mesh))
-    return {**_MADE, **found} if makes_service(mesh) else found
+    return {**DEFAULT_INGRESS_PORTS, **found} if makes_service(mesh) else found
 
 
 def listeners(

@@ -3,7 +3,8 @@
 from typing import Final, NamedTuple
 
 CLUSTER_DOMAIN: Final = "cluster.local"
-_SERVICES: Final = f"svc.{CLUSTER_DOMAIN}"
+SERVICE_DOMAIN: Final = f"svc.{CLUSTER_DOMAIN}"
+"""What follows the name and the namespace of a Service."""
 
 
 class ServiceName(NamedTuple):
@@ -15,7 +16,7 @@ class ServiceName(NamedTuple):
     @property
     def host(self) -> str:
         """Its full host."""
-        return f"{self.name}.{self.namespace}.{_SERVICES}"
+        return f"{self.name}.{self.namespace}.{SERVICE_DOMAIN}"
 
 
 def canonical(host: str, namespace: str = "") -> str:
@@ -45,7 +46,7 @@ def is_cluster_local(host: str) -> bool:
 def service(host: str, namespace: str = "") -> ServiceName | None:
     """Return the Service that a host means; None where it is a Service's in no spelling."""
     name = canonical(host, namespace)
-    labels = name.removesuffix(f".{_SERVICES}").split(".")
-    if not name.endswith(f".{_SERVICES}") or len(labels) != 2 or not all(labels):
+    labels = name.removesuffix(f".{SERVICE_DOMAIN}").split(".")
+    if not name.endswith(f".{SERVICE_DOMAIN}") or len(labels) != 2 or not all(labels):
         return None
     return ServiceName(*labels)

@@ -9,11 +9,13 @@ taken for a full name: `a.ns` is no Service's.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from mesh_policy.findings import Ref
 from mesh_policy.reading.ages import Ages
 from mesh_policy.reading.cluster_hosts import canonical
+from mesh_policy.reading.dns_names import wildcards_over
 from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, items, number, strings, text
@@ -91,18 +93,10 @@ class _Index:
         """Return those of the most specific host."""
         if host in self.by_host:
             return self.by_host[host]
-        for suffix in suffixes(host):
-            if suffix in self.by_host:
-                return self.by_host[suffix]
+        for wildcard in chain(wildcards_over(host), (_PUBLIC,)):
+            if wildcard in self.by_host:
+                return self.by_host[wildcard]
         return ()
-
-
-def suffixes(host: str) -> Iterator[str]:
-    """List the wildcards that cover a host, the most specific one first."""
-    labels = host.split(".")
-    for start in range(1, len(labels)):
-        yield f"*.{'.'.join(labels[start:])}"
-    yield "*"
 
 
 class DestinationRules:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from typing import Final
 
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -38,6 +39,13 @@ def address(text: str) -> Address | None:
         return None if "%" in text else ipaddress.ip_address(text)
     except ValueError:
         return None
+
+
+def wildcards_over(host: str) -> Iterator[str]:
+    """List the wildcards that match a host, but for `*`, the narrowest one first."""
+    labels = host.split(".")
+    for start in range(1, len(labels)):
+        yield f"*.{'.'.join(labels[start:])}"
 
 
 def is_reserved(namespace: str) -> bool:

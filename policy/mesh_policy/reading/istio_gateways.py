@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from mesh_policy.documented.names import NO_PORT_TRANSLATION
+from mesh_policy.reading.cluster_hosts import ServiceName
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, number, text
 
 _HTTP: Final = frozenset({"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"})
 _TLS: Final = frozenset({"HTTPS", "TLS"})
 _PASSING: Final = frozenset({"PASSTHROUGH", "AUTO_PASSTHROUGH"})
-_CLUSTER_DOMAIN: Final = "svc.cluster.local"
 ANY_ADDRESS: Final = ("", "0.0.0.0", "::")  # noqa: S104
 
 
@@ -132,13 +132,12 @@ def attached(gateway: Object) -> Iterator[str]:
     for address in items(gateway.get("spec", "addresses")):
         if at(address, "type") in (None, "Hostname") and text(at(address, "value")):
             value = text(at(address, "value"))
-            expanded = f"{value}.{gateway.ref.namespace}.{_CLUSTER_DOMAIN}"
-            yield value if "." in value else expanded
+            yield value if "." in value else ServiceName(value, gateway.ref.namespace).host
 
 
 def service_host(service: Object) -> str:
     """Return the name by which istiod knows a Service."""
-    return f"{service.ref.name}.{service.ref.namespace}.{_CLUSTER_DOMAIN}"
+    return ServiceName(service.ref.name, service.ref.namespace).host
 
 
 def target(entry: Any) -> int | None:

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import yaml
 
-from mesh_policy.reading.cluster_hosts import CLUSTER_DOMAIN
+from mesh_policy.documented.names import CLUSTER_LOCAL, VISIBILITY
+from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN
 from mesh_policy.reading.domains import apps_domain
 from mesh_policy.reading.go_templates import rendered
 from mesh_policy.reading.knative import config_map, config_path
@@ -21,9 +22,6 @@ _TAG_TEMPLATE: Final = "{{.Tag}}-{{.Name}}"
 _DOMAIN_KEYS: Final = ("domain-template", "domainTemplate")
 _TAG_KEYS: Final = ("tag-template", "tagTemplate")
 """The newer key comes first."""
-_VISIBILITY: Final = "networking.knative.dev/visibility"
-_INSIDE: Final = "cluster-local"
-_DEFAULT_DOMAIN: Final = f"svc.{CLUSTER_DOMAIN}"
 _LONGEST_SELECTOR: Final = 10_000
 
 
@@ -83,7 +81,7 @@ class Named:
     @property
     def is_inside(self) -> bool:
         """Whether it is reached from inside the cluster only."""
-        return self.labels.get(_VISIBILITY) == _INSIDE
+        return self.labels.get(VISIBILITY) == CLUSTER_LOCAL
 
 
 def named(item: Object) -> Named | None:
@@ -147,7 +145,7 @@ def _domains(objects: Objects, serving: Object) -> dict[str, Mapping[str, str]] 
         # Only where nothing at all is set, the operator sets the cluster's domain.
         own = apps_domain(objects)
         return {own: {}} if text(own) else None
-    return found if {} in found.values() else {**found, _DEFAULT_DOMAIN: {}}
+    return found if {} in found.values() else {**found, SERVICE_DOMAIN: {}}
 
 
 def _selector(written: str) -> Mapping[str, str] | None:

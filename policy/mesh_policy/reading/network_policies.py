@@ -7,14 +7,12 @@ What can't be told is None throughout.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
 from mesh_policy.reading.label_selectors import matches
+from mesh_policy.reading.namespaces import NAME_LABEL
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, number, text
-
-NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
-"""The label with its name that every namespace has."""
 
 
 class Direction(Enum):
@@ -40,7 +38,7 @@ class Pods:
     @property
     def place(self) -> Mapping[str, Any]:
         """What is known of the namespace's labels."""
-        return {NAMESPACE_NAME: self.namespace, **(self.given or {})}
+        return {NAME_LABEL: self.namespace, **(self.given or {})}
 
 
 def selecting(policies: Iterable[Object], pods: Pods, direction: Direction) -> list[Object]:

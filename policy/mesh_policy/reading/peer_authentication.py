@@ -10,12 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from mesh_policy.reading.ages import Age, Ages
 from mesh_policy.reading.label_selectors import Labels, Subsets, labels
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import at, mapping
+
+WEAK_MODES: Final = ("PERMISSIVE", "DISABLE")
+"""The modes by which plaintext gets in."""
 
 
 class Scope(Enum):

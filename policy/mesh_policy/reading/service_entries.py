@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from mesh_policy.reading.cluster_hosts import canonical
-from mesh_policy.reading.dns_names import Address
+from mesh_policy.reading.dns_names import Address, wildcards_over
 from mesh_policy.reading.kafka_servers import Server
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, number, show, strings, text
@@ -108,7 +108,8 @@ class Reach:
     def naming(self, server: Server) -> list[Entry]:
         """Return the entries that name a server, by its host or its address, and its port."""
         if isinstance(server.host, str):
-            places = (self._by_host.get(name, ()) for name in _names(canonical(server.host)))
+            host = canonical(server.host)
+            places = (self._by_host.get(name, ()) for name in (host, *wildcards_over(host)))
         else:
             places = (self._by_network.get(each, ()) for each in self._networks(server.host))
         found = (entry for place in places for entry in place)
@@ -122,14 +123,6 @@ class Reach:
         for version, length in self._lengths:
             if version == host.version:
                 yield ipaddress.ip_network(f"{host}/{length}", strict=False)
-
-
-def _names(host: str) -> Iterator[str]:
-    """List the spellings of a host among those of entries: itself, and each wildcard over it."""
-    yield host
-    while "." in host:
-        host = host.partition(".")[2]
-        yield f"*.{host}"
 
 
 def as_tcp(protocol: Any) -> bool:

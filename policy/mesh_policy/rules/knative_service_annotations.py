@@ -5,15 +5,16 @@ from typing import Any, Final
 
 from mesh_policy.documented.kinds import KNATIVE_SERVICE, MESH_KINDS
 from mesh_policy.documented.names import (
-    INGRESS_CLASSES,
+    CLUSTER_LOCAL,
     INJECT,
-    ISTIO_INGRESS_CLASS,
     PASSTHROUGH,
     REWRITE_PROBES,
+    VISIBILITY,
 )
 from mesh_policy.documented.sections import VERIFICATION_SECTION
 from mesh_policy.findings import Finding, Severity
 from mesh_policy.mesh.injectors import template_source
+from mesh_policy.reading.ingress_class import CLASS_ANNOTATIONS, ISTIO_CLASS
 from mesh_policy.reading.injection import Injected, NotInjected, Pod, Reason, Unsure
 from mesh_policy.reading.knative import lacking
 from mesh_policy.reading.objects import Object, kind_of, ref_of
@@ -22,7 +23,6 @@ from mesh_policy.rule import Rule
 from mesh_policy.sidecars import asking, by_label, injection
 from mesh_policy.world import World
 
-_VISIBILITY: Final = "networking.knative.dev/visibility"
 _TEMPLATE: Final = ("spec", "template", "metadata")
 _YES: Final = '"true"'
 
@@ -32,7 +32,7 @@ def check(world: World) -> Iterator[Finding]:
     for service in world.objects(KNATIVE_SERVICE):
         other = _other_ingress(service.body)
         if other is UNKNOWN:
-            yield service.unknown(f"metadata.annotations.{INGRESS_CLASSES[0]}")
+            yield service.unknown(f"metadata.annotations.{CLASS_ANNOTATIONS[0]}")
         elif other:
             continue
         yield from _passthrough(service)
@@ -41,10 +41,10 @@ def check(world: World) -> Iterator[Finding]:
 
 def _other_ingress(body: Mapping[str, Any]) -> Any:
     """Return the ingress that a Knative Service has chosen for itself, if it is not Istio."""
-    for key in INGRESS_CLASSES:
+    for key in CLASS_ANNOTATIONS:
         chosen = at(body, "metadata", "annotations", key)
         if chosen is not None and at(body, "metadata", "annotations") is not UNKNOWN:
-            return chosen if chosen is UNKNOWN or text(chosen) != ISTIO_INGRESS_CLASS else ""
+            return chosen if chosen is UNKNOWN or text(chosen) != ISTIO_CLASS else ""
     return ""
 
 
@@ -59,7 +59,7 @@ def _passthrough(service: Object) -> Iterator[Finding]:
 
 def _without_passthrough(body: Mapping[str, Any]) -> Any:
     """Return what says that the route is not passed through; True where all is well."""
-    local = at(body, "metadata", "labels", _VISIBILITY) == "cluster-local"
+    local = at(body, "metadata", "labels", VISIBILITY) == CLUSTER_LOCAL
     found = at(body, "metadata", "annotations", PASSTHROUGH)
     return True if local or truth(found) else found
 

@@ -17,6 +17,7 @@ from mesh_policy.documented.names import (
     NO_NETWORK_POLICIES,
     PLATFORM_INGRESS_NAMESPACE,
     SERVING_NAMESPACE,
+    WEBHOOK_PORT,
 )
 from mesh_policy.documented.sections import NETWORK_POLICIES_SECTION
 from mesh_policy.findings import Finding, Severity, Violation
@@ -33,7 +34,6 @@ _PATH: Final = ("metadata", "annotations", NO_NETWORK_POLICIES)
 _PLACE: Final = ".".join(_PATH)
 _TRUE: Final = ("1", "t", "T", "TRUE", "true", "True")
 """What the operator takes for true in its annotation."""
-_WEBHOOK_PORT: Final = 8443
 _ACTIVATOR_PORT: Final = 8012
 _AUTOSCALER_PORT: Final = 8080
 _DISPATCHER_PORT: Final = 8080
@@ -191,7 +191,7 @@ def _flows(world: World, mesh: Mesh) -> Iterator[_Flow]:
         dispatcher = _pods(world, "channels", EVENTING_NAMESPACE, {"app": "imc-dispatcher"})
         webhook = _pods(world, "a webhook", EVENTING_NAMESPACE, {"app": "eventing-webhook"})
         yield _Flow(dispatcher, (broker,), _DISPATCHER_PORT)
-        yield _Flow(webhook, (_HOSTS,), _WEBHOOK_PORT)
+        yield _Flow(webhook, (_HOSTS,), WEBHOOK_PORT)
         yield _Flow(broker, (istiod,), _DISCOVERY_PORT, Direction.EGRESS)
 
 
@@ -201,7 +201,7 @@ def _of_serving(world: World, activator: Pods, gateway: Pods) -> Iterator[_Flow]
     yield _Flow(autoscaler, (activator,), _AUTOSCALER_PORT)
     for name in ("webhook", "net-istio-webhook"):
         webhook = _pods(world, "a webhook", SERVING_NAMESPACE, {"app": name})
-        yield _Flow(webhook, (_HOSTS,), _WEBHOOK_PORT)
+        yield _Flow(webhook, (_HOSTS,), WEBHOOK_PORT)
     services = {item.ref.namespace: item for item in reversed(world.objects(KNATIVE_SERVICE))}
     for namespace, service in sorted(services.items()):
         labels = {"serving.knative.dev/service": service.ref.name, "app": service.ref.name}

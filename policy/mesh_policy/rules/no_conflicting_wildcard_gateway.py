@@ -53,6 +53,8 @@ from mesh_policy.gateways import (
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.mesh.serverless import is_knative_gateway
 from mesh_policy.mesh.workload import Workload, pod_ports
+from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN, ServiceName
+from mesh_policy.reading.dns_names import wildcards_over
 from mesh_policy.reading.domains import apps_domain
 from mesh_policy.reading.gateway_conflicts import Names, Outcome, Routed, conflict
 from mesh_policy.reading.istio_gateways import Host, Layer, Server, servers
@@ -66,7 +68,6 @@ _NAMED: Final = 3
 """How many of the other claimants a finding names."""
 _MOST_LABELS: Final = 127
 """Of a name in DNS; whatever is longer is no domain, and must not cost its square."""
-_LOCAL_DOMAIN: Final = "svc.cluster.local"
 _NO_DOMAIN: Final = "whether it takes Knative's hosts is not known without the cluster's domain"
 _NEEDED: Final = "a host and port of its own, a selector of other workloads, or another mesh"
 _OF_KNATIVE: Final = "networking.internal.knative.dev/"
@@ -222,12 +223,12 @@ def _external_names(world: World) -> tuple[set[str], bool]:
         # With a secret of its own it has a Gateway of its own, with just its name.
         if not item.get("spec", "tls"):
             name = item.ref.name.lower()
-            found |= {name, *_wildcards_over(name.partition(".")[2])}
+            found |= {name, *_covering(name.partition(".")[2])}
     if not isinstance(domain, str):
         return found, False
     for item in world.objects(KNATIVE_SERVICE):
         found.add(f"{item.ref.name}-{item.ref.namespace}.{domain}".lower())
-    return found | _wildcards_over(domain), True
+    return found | _covering(domain), True
 
 
 def _local_names(world: World, mesh: Mesh | None) -> set[str]:
@@ -235,11 +236,11 @@ def _local_names(world: World, mesh: Mesh | None) -> set[str]:
     namespaces = {item.ref.namespace for item in world.objects(SERVICE) if _is_local(item)}
     if mesh is not None:
         namespaces.add(mesh.ingress.namespace)
-    found = _wildcards_over(_LOCAL_DOMAIN)
+    found = _covering(SERVICE_DOMAIN)
     for namespace in namespaces:
-        host = f"{LOCAL_GATEWAY}.{namespace}.{_LOCAL_DOMAIN}"
+        host = ServiceName(LOCAL_GATEWAY, namespace).host
         # A proxy's connection is for the cluster of the Service's port.
-        found |= {*_wildcards_over(host), f"outbound_.80_._.{host}"}
+        found |= {*_covering(host), f"outbound_.80_._.{host}"}
     return found
 
 
@@ -247,10 +248,10 @@ def _is_local(service: Object) -> bool:
     return service.ref.name == LOCAL_GATEWAY
 
 
-def _wildcards_over(domain: str) -> set[str]:
+def _covering(domain: str) -> set[str]:
     """Return the wildcards that match every name in a domain, but for `*`."""
-    parts = domain.lower().split(".")[-_MOST_LABELS:]
-    return {".".join(("*", *parts[index:])) for index in range(len(parts)) if domain}
+    kept = ".".join(domain.lower().split(".")[-_MOST_LABELS:])
+    return {f"*.{kept}", *wildcards_over(kept)} if domain else set()
 
 
 def _routes(world: World, namespace: str) -> dict[tuple[str, str], Routed]:

@@ -4,7 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from mesh_policy.documented.kinds import MESH_KINDS, PEER_AUTHENTICATION
-from mesh_policy.documented.names import KNATIVE_NAMESPACES, SERVING_NAMESPACE, TRAFFIC_PORTS
+from mesh_policy.documented.names import (
+    KNATIVE_NAMESPACES,
+    SERVING_NAMESPACE,
+    TRAFFIC_PORTS,
+    WEBHOOK_PORT,
+)
 from mesh_policy.documented.sections import MESH_SECTION
 from mesh_policy.documented.variants import SERVICE_MESH_2
 from mesh_policy.findings import Finding, Severity
@@ -14,20 +19,18 @@ from mesh_policy.reading.interception import EXCLUDED, INCLUDED
 from mesh_policy.reading.knative_workloads import KINDS, Workload, knative_workloads
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.peer_authentication import Authentication, Scope, counting
+from mesh_policy.reading.peer_authentication import WEAK_MODES, Authentication, Scope, counting
 from mesh_policy.reading.values import UNKNOWN, at, number, show
 from mesh_policy.remediation import is_serverless_plane, with_value
 from mesh_policy.rule import Rule
 from mesh_policy.world import World, serverless_plane
 
 _PATH: Final = SERVICE_MESH_2.mtls
-_WEAK: Final = ("PERMISSIVE", "DISABLE")
 _WEBHOOKS: Final = (
     *("webhook", "net-istio-webhook", "domainmapping-webhook"),
     *("eventing-webhook", "kafka-webhook-eventing"),
 )
 """The API server calls them, and it is no member of the mesh; net-istio opens their port."""
-_WEBHOOK_PORT: Final = 8443
 _OPERATORS: Final = "default"
 """The PeerAuthentication that the operator of Service Mesh 2 makes out of the control plane."""
 _NEEDED: Final = "STRICT: only clients with a certificate of the mesh"
@@ -84,7 +87,7 @@ def _authentication(found: Authentication, mesh: Mesh | None) -> Iterator[Findin
         unset = mode is None and found.scope is Scope.MESH
         if mode is UNKNOWN:
             yield item.unknown(path)
-        elif (mode in _WEAK or unset) and not _is_tolerated(found, mesh, mode, port):
+        elif (mode in WEAK_MODES or unset) and not _is_tolerated(found, mesh, mode, port):
             if found.certain:
                 yield item.breaks(path, show(mode or "UNSET, which is PERMISSIVE"), _NEEDED)
             else:
@@ -106,7 +109,7 @@ def _is_tolerated(found: Authentication, mesh: Mesh | None, mode: Any, port: Any
         return True
     if number_ is None:
         return False
-    webhook = namespace in KNATIVE_NAMESPACES and app in _WEBHOOKS and number_ == _WEBHOOK_PORT
+    webhook = namespace in KNATIVE_NAMESPACES and app in _WEBHOOKS and number_ == WEBHOOK_PORT
     return webhook or (mesh is not None and mesh.interception.takes(number_) is False)
 
 

@@ -11,12 +11,12 @@ from mesh_policy.mesh.injectors import workload_sources
 from mesh_policy.reading.injection import Injected, Pod, Unsure
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import Object
+from mesh_policy.reading.peer_authentication import WEAK_MODES
 from mesh_policy.reading.values import UNKNOWN, at, items, mapping, number
 from mesh_policy.rule import Rule
 from mesh_policy.sidecars import injection
 from mesh_policy.world import World
 
-_WEAK: Final = ("PERMISSIVE", "DISABLE")
 _OLDER: Final = ("domainmapping-webhook",)
 """Only older versions make them, so they are checked where they are listed."""
 
@@ -69,7 +69,7 @@ def _is_open(world: World, name: str, pod: Pod) -> bool:
         by_port = mapping(item.get("spec", "portLevelMtls")).items()
         own = (at(value, "mode") for port, value in by_port if number(port) == WEBHOOK_PORT)
         mode = next(own, item.get("spec", "mtls", "mode"))
-        if selected == name and mode in _WEAK:
+        if selected == name and mode in WEAK_MODES:
             return True
     return False
 
