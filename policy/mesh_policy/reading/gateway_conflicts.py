@@ -1,6 +1,7 @@
 """What becomes of two servers on one port of a gateway's pods, as istiod and Envoy have it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
@@ -18,6 +19,8 @@ class Outcome(Enum):
     """istiod leaves the younger server out."""
     NEITHER = auto()
     """Envoy refuses the listener with both."""
+    TWICE = auto()
+    """Envoy refuses the listener for two filter chains of the other Gateway's own."""
     NARROWER = auto()
     """The narrower host goes first: the other server has it."""
 
@@ -46,8 +49,11 @@ class Names(NamedTuple):
 class Routed(NamedTuple):
     """What VirtualServices make of a Gateway's servers that do not terminate HTTPS."""
 
-    sni: frozenset[tuple[str, str]] = frozenset()
-    """The names of connections that are passed through, each after the route's namespace."""
+    sni: tuple[tuple[str, str], ...] = ()
+    """The names of connections that are passed through, each after the route's namespace.
+
+    Each as often as a route has it.
+    """
     tcp: frozenset[str] = frozenset()
     """The namespaces in which TCP is routed."""
 
@@ -57,22 +63,60 @@ class Routed(NamedTuple):
         return not scopes.isdisjoint({"", namespace})
 
 
+@dataclass
+class Chains:
+    """The filter chains that one Gateway gets on one port of a gateway's pods."""
+
+    _written: set[tuple[str, str]] = field(default_factory=set)
+    _names: set[str] = field(default_factory=set)
+
+    def leave_out(self, server: Server) -> bool:
+        """Say whether istiod leaves out a server for another one of the same Gateway."""
+        settings = server.layer == Layer.TLS or server.redirects
+        return settings and any((server.bind, host.name) in self._written for host in server.hosts)
+
+    def add(self, server: Server, matched: Iterable[tuple[str, str]]) -> Conflict | None:
+        """Add a server with the names that it matches; return the first that is there twice.
+
+        Envoy refuses the listener for that alone.
+        """
+        twice = None
+        for path, name in matched:
+            if name in self._names and twice is None:
+                twice = Conflict(path, f"host {name}", Outcome.TWICE)
+            self._names.add(name)
+        if server.layer == Layer.TLS or server.redirects:
+            self._written |= {(server.bind, host.name) for host in server.hosts}
+        return twice
+
+
 def conflict(
-    ours: Server, other: Server, names: Names, routed: Routed, *, older: bool | None
+    ours: Server,
+    other: Server,
+    names: Names,
+    routed: Routed,
+    chains: Chains,
+    *,
+    older: bool | None,
 ) -> Conflict | None:
     """Say how another server on the same address and port is in the way; None: it is not.
 
+    `chains` are those of the other Gateway's earlier servers there, to which this adds its own.
     `older` says whether the other Gateway is the older one; None: their ages are not known.
     """
     if left_out := _of_one_name(ours, other):
         return left_out
+    if chains.leave_out(other):
+        return None
+    matched = list(_matched(other, names, routed))
+    twice = chains.add(other, matched)
     if ours.layer == other.layer == Layer.HTTP:
         # istiod merges them; with an address that is written otherwise, into two filter chains.
         differs = ours.bind != other.bind
         return Conflict(f"{other.path}.bind", "bind", Outcome.NEITHER) if differs else None
     if ours.layer != other.layer or ours.layer == Layer.TCP:
-        return _of_layers(ours, other, names, routed, older)
-    return next(_of_hosts(ours, other, names, routed), None)
+        return _of_layers(ours, other, matched, older) or twice
+    return twice or next(_of_hosts(ours, matched, names), None)
 
 
 def _of_one_name(ours: Server, other: Server) -> Conflict | None:
@@ -89,7 +133,7 @@ def _of_one_name(ours: Server, other: Server) -> Conflict | None:
 
 
 def _of_layers(
-    ours: Server, other: Server, names: Names, routed: Routed, older: bool | None
+    ours: Server, other: Server, matched: list[tuple[str, str]], older: bool | None
 ) -> Conflict | None:
     """Judge servers of two layers (`mergeGateways`)."""
     path, claimed = f"{other.path}.port.protocol", other.layer.value
@@ -102,20 +146,17 @@ def _of_layers(
     if ours.layer == Layer.TLS:
         named = {host.sni for host in ours.hosts}
     else:
-        named = {name for _, name in _matched(other, names, routed)}
-    if _EVERY in named:
-        return Conflict(path, claimed, Outcome.NEITHER)
-    return next(_in_two_ways(other), None)
+        named = {_EVERY} if other.layer == Layer.TCP else {name for _, name in matched}
+    return Conflict(path, claimed, Outcome.NEITHER) if _EVERY in named else None
 
 
-def _of_hosts(ours: Server, other: Server, names: Names, routed: Routed) -> Iterator[Conflict]:
+def _of_hosts(ours: Server, matched: list[tuple[str, str]], names: Names) -> Iterator[Conflict]:
     """Judge TLS servers by the names that Envoy matches, without their case and namespace."""
     served = {host.sni for host in ours.hosts}
-    yield from _in_two_ways(other)
-    for path, name in _matched(other, names, routed):
+    for path, name in matched:
         if name in served:
             yield Conflict(path, f"host {name}", Outcome.NEITHER)
-    for path, name in _matched(other, names, routed):
+    for path, name in matched:
         if any(_is_within(name, host) for host in served):
             if name in names.covering:
                 yield Conflict(path, f"host {name}", Outcome.NARROWER)
@@ -123,20 +164,14 @@ def _of_hosts(ours: Server, other: Server, names: Names, routed: Routed) -> Iter
                 yield Conflict(path, f"host {name}", Outcome.NARROWER, certain=False)
 
 
-def _in_two_ways(server: Server) -> Iterator[Conflict]:
-    """Find a host that is there twice for Envoy, which refuses the listener for that alone."""
-    written: dict[str, str] = {}
-    for host in server.hosts if server.terminates else ():
-        name = host.name.rpartition("/")[2]
-        if written.setdefault(host.sni, name) != name:
-            yield Conflict(host.path, f"host {host.sni} written in two ways", Outcome.NEITHER)
-
-
 def _matched(server: Server, names: Names, routed: Routed) -> Iterator[tuple[str, str]]:
-    """List the names for which a server gets filter chains, each with its path."""
+    """List the names for which a server gets filter chains, each with its path.
+
+    One that stands there in two ways is there twice.
+    """
     if server.mode == "PASSTHROUGH":
         path = server.hosts[0].path if server.hosts else server.path
-        for namespace, name in sorted(routed.sni):
+        for namespace, name in routed.sni:
             if routed.reaches(server, namespace):
                 yield path, name
         return
@@ -147,7 +182,8 @@ def _matched(server: Server, names: Names, routed: Routed) -> Iterator[tuple[str
             for name in clusters if host.sni == _EVERY else [host.sni]:
                 yield host.path, name
     elif server.terminates or any(routed.reaches(server, each) for each in routed.tcp):
-        for host in server.hosts:
+        ways = {host.name.rpartition("/")[2]: host for host in reversed(server.hosts)}
+        for host in reversed(ways.values()):
             yield host.path, host.sni
 
 

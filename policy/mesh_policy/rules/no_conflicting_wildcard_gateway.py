@@ -56,7 +56,7 @@ from mesh_policy.mesh.workload import Workload, pod_ports
 from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN, ServiceName
 from mesh_policy.reading.dns_names import wildcards_over
 from mesh_policy.reading.domains import apps_domain
-from mesh_policy.reading.gateway_conflicts import Names, Outcome, Routed, conflict
+from mesh_policy.reading.gateway_conflicts import Chains, Names, Outcome, Routed, conflict
 from mesh_policy.reading.istio_gateways import Host, Layer, Server, servers
 from mesh_policy.reading.label_selectors import Labels, Subsets, labels, written
 from mesh_policy.reading.objects import Object
@@ -145,24 +145,27 @@ def _on_workload(
 ) -> Iterator[Finding]:
     ports = pod_ports(world, workload)
     by_port = {ports.get(each.server.port, each.server.port): each for each in ours}
+    chains: dict[tuple[Ref, int], Chains] = defaultdict(Chains)
     for found in asked(world, workload, selection):
         if not isinstance(found, Asked):
             item, path = found
             if not is_knative_gateway(item):
                 yield item.unknown(path)
-        elif (own := by_port.get(found.port)) and not _is_knatives(found.item):
-            yield from _meeting(world, own, found, routed)
+            continue
+        own = by_port.get(found.port)
+        if own is None or _is_knatives(found.item) or found.server.address != own.server.address:
+            continue
+        ref = found.item.ref
+        routes = routed.get((ref.namespace, ref.name), Routed())
+        yield from _meeting(world, own, found, routes, chains[ref, found.port])
 
 
 def _meeting(
-    world: World, own: _Ours, found: Asked, routed: dict[tuple[str, str], Routed]
+    world: World, own: _Ours, found: Asked, routes: Routed, chains: Chains
 ) -> Iterator[Finding]:
     item, server = found.item, found.server
-    if server.address != own.server.address:
-        return
     older = is_older(world, item, own.item)
-    routes = routed.get((item.ref.namespace, item.ref.name), Routed())
-    met = conflict(own.server, server, own.names, routes, older=older)
+    met = conflict(own.server, server, own.names, routes, chains, older=older)
     if met is None:
         return
     on = f"{met.claimed} on port {server.port}" + (f" of {server.bind}" if server.bind else "")
@@ -174,7 +177,7 @@ def _meeting(
     who, lost = _decided(met.outcome, own.ref, older)
     yield item.breaks(
         met.path,
-        f"{on} on the workloads {selected}, which {own.ref} also claims: {who}",
+        f"{on} on the workloads {selected}, {who}",
         _NEEDED,
         (own.ref,),
         consequences=lost,
@@ -184,15 +187,19 @@ def _meeting(
 def _decided(outcome: Outcome, knatives: Ref, older: bool | None) -> tuple[str, tuple[str, ...]]:
     """Say who has it, and what that means for Knative's Gateway."""
     lost = (f"nothing that {knatives.name} claims on that port is served by it",)
+    if outcome == Outcome.TWICE:
+        return f"in two filter chains: Envoy refuses the listener, which {knatives} shares", lost
+    claimed = f"which {knatives} also claims"
     if outcome == Outcome.NARROWER:
-        return "the narrower host goes first, which is this one's", ()
+        return f"{claimed}: the narrower host goes first, which is this one's", ()
     if outcome == Outcome.NEITHER:
-        return "Envoy refuses the listener with both", lost
+        return f"{claimed}: Envoy refuses the listener with both", lost
     if older is None:
-        return "istiod leaves out the server of the younger one", ()
+        return f"{claimed}: istiod leaves out the server of the younger one", ()
     if older:
-        return f"this one is older, so that istiod leaves out the server of {knatives}", lost
-    return f"{knatives} is older, so that istiod leaves out this server", ()
+        why = f"this one is older, so that istiod leaves out the server of {knatives}"
+        return f"{claimed}: {why}", lost
+    return f"{claimed}: {knatives} is older, so that istiod leaves out this server", ()
 
 
 def _servers_of_knative(gateway: Object | None, mesh: Mesh | None, name: str) -> list[Server]:
@@ -259,7 +266,7 @@ def _routes(world: World, namespace: str) -> dict[tuple[str, str], Routed]:
 
     Those that are not exported to the namespace of the gateway's pods are not among them.
     """
-    sni: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    sni: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     tcp: dict[tuple[str, str], set[str]] = defaultdict(set)
     for item in world.objects(VIRTUAL_SERVICE):
         exported = strings(item.get("spec", "exportTo"))
@@ -274,10 +281,10 @@ def _routes(world: World, namespace: str) -> dict[tuple[str, str], Routed]:
             for name in strings(at(match, "sniHosts"))
         ]
         for gateway in bound:
-            sni[gateway].update(names)
+            sni[gateway].extend(names)
             if items(item.get("spec", "tcp")):
                 tcp[gateway].add(item.ref.namespace)
-    return {key: Routed(frozenset(sni[key]), frozenset(tcp[key])) for key in {*sni, *tcp}}
+    return {key: Routed(tuple(sni[key]), frozenset(tcp[key])) for key in {*sni, *tcp}}
 
 
 def _gateway_of(name: str, item: Object) -> tuple[str, str]:
