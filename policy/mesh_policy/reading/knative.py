@@ -1,14 +1,17 @@
 """What the Knative custom resources say."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from mesh_policy.documented.kinds import EVENTING
-from mesh_policy.documented.names import INJECT, REWRITE_PROBES
+from mesh_policy.documented.names import API_SERVER_CALLS, INJECT, REWRITE_PROBES
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, text, truth
 
 ISTIO_ENABLED: Final = ("spec", "ingress", "istio", "enabled")
+_WITHOUT_APP: Final = "imc-controller"
+"""Its pods have no label `app`, which those of the webhooks have."""
 _FEATURE: Final = "istio"
 """Of Eventing's `features`: the switch of its integration."""
 
@@ -88,6 +91,25 @@ def workloads(resource: Object) -> Iterator[tuple[str, Any]]:
         found = resource.get("spec", group)
         for index, entry in enumerate(items(found)):
             yield f"spec.{group}[{index}]", entry
+
+
+def unknown_entry(resource: Object) -> str | None:
+    """Return where it is not known which workloads a resource lists; None where it is."""
+    for group in ("deployments", "workloads"):
+        found = resource.get("spec", group)
+        if found is UNKNOWN or UNKNOWN in items(found):
+            return f"spec.{group}"
+    unnamed = (path for path, entry in workloads(resource) if at(entry, "name") is UNKNOWN)
+    return next((f"{path}.name" for path in unnamed), None)
+
+
+def called_by_api_server(labels: Any) -> str | None:
+    """Return which workload that the API server calls carries such labels; None: none does."""
+    app, component = at(labels, "app"), at(labels, "app.kubernetes.io/component")
+    for name in chain.from_iterable(API_SERVER_CALLS.values()):
+        if component == name or (app == name and name != _WITHOUT_APP):
+            return name
+    return None
 
 
 def named(entry: Any) -> str:

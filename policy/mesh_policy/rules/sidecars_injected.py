@@ -9,7 +9,7 @@ from mesh_policy.documented.sections import SERVERLESS_SECTION
 from mesh_policy.findings import Finding, Severity
 from mesh_policy.mesh.injectors import Source, workload_sources
 from mesh_policy.reading.injection import Injection, NotInjected, Pod, Reason, Unsure
-from mesh_policy.reading.knative import named
+from mesh_policy.reading.knative import named, unknown_entry
 from mesh_policy.reading.objects import Object, kind_of, ref_of
 from mesh_policy.reading.operators import serverless_version
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, show, truth
@@ -31,15 +31,9 @@ def check(world: World) -> Iterator[Finding]:
 
 
 def _resource(world: World, resource: Object) -> Iterator[Finding]:
-    for part in ("deployments", "workloads"):
-        value = resource.get("spec", part)
-        if value is UNKNOWN or UNKNOWN in items(value):
-            yield resource.unknown(f"spec.{part}")
-            return
-        for index, entry in enumerate(items(value)):
-            if at(entry, "name") is UNKNOWN:
-                yield resource.unknown(f"spec.{part}[{index}].name")
-                return
+    if path := unknown_entry(resource):
+        yield resource.unknown(path)
+        return
     listed = {source.name: source for source in workload_sources(resource)}
     version = serverless_version(world)
     for name in needed(resource.ref.kind, resource.body, version):

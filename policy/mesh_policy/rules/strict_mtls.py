@@ -16,6 +16,7 @@ from mesh_policy.findings import Finding, Severity
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.ages import Ages
 from mesh_policy.reading.interception import EXCLUDED, INCLUDED
+from mesh_policy.reading.knative import called_by_api_server
 from mesh_policy.reading.knative_workloads import KINDS, Workload, knative_workloads
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import Object
@@ -26,11 +27,6 @@ from mesh_policy.rule import Rule
 from mesh_policy.world import World, serverless_plane
 
 _PATH: Final = SERVICE_MESH_2.mtls
-_WEBHOOKS: Final = (
-    *("webhook", "net-istio-webhook", "domainmapping-webhook"),
-    *("eventing-webhook", "kafka-webhook-eventing"),
-)
-"""The API server calls them, and it is no member of the mesh; net-istio opens their port."""
 _OPERATORS: Final = "default"
 """The PeerAuthentication that the operator of Service Mesh 2 makes out of the control plane."""
 _NEEDED: Final = "STRICT: only clients with a certificate of the mesh"
@@ -101,16 +97,19 @@ def _authentication(found: Authentication, mesh: Mesh | None) -> Iterator[Findin
 def _is_tolerated(found: Authentication, mesh: Mesh | None, mode: Any, port: Any) -> bool:
     item = found.item
     selected = found.scope is Scope.WORKLOAD
-    app = item.get("spec", "selector", "matchLabels", "app") if selected else None
-    namespace, number_ = item.ref.namespace, number(port)
+    selector = item.get("spec", "selector", "matchLabels") if selected else None
+    app, namespace, number_ = at(selector, "app"), item.ref.namespace, number(port)
     if mesh is not None and namespace == SERVING_NAMESPACE and app in mesh.variant.permissive:
         return bool(mode == "PERMISSIVE")
     if mesh is not None and found.scope is Scope.MESH and _is_operators(item, mesh):
         return True
     if number_ is None:
         return False
-    webhook = namespace in KNATIVE_NAMESPACES and app in _WEBHOOKS and number_ == WEBHOOK_PORT
-    return webhook or (mesh is not None and mesh.interception.takes(number_) is False)
+    # The API server is no member of the mesh; net-istio opens this port, too.
+    webhook = called_by_api_server(selector) and number_ == WEBHOOK_PORT
+    if namespace in KNATIVE_NAMESPACES and webhook:
+        return True
+    return mesh is not None and mesh.interception.takes(number_) is False
 
 
 def _is_operators(item: Object, mesh: Mesh) -> bool:

@@ -8,11 +8,13 @@ from mesh_policy.documented.names import API_SERVER_CALLS, INJECT, WEBHOOK_PORT
 from mesh_policy.documented.sections import INJECTION_SECTION
 from mesh_policy.findings import Finding, Severity
 from mesh_policy.mesh.injectors import workload_sources
+from mesh_policy.reading.ages import Ages
 from mesh_policy.reading.injection import Injected, Pod, Unsure
+from mesh_policy.reading.knative import called_by_api_server, unknown_entry
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.peer_authentication import WEAK_MODES
-from mesh_policy.reading.values import UNKNOWN, at, items, mapping, number
+from mesh_policy.reading.peer_authentication import WEAK_MODES, counting
+from mesh_policy.reading.values import at, mapping, number
 from mesh_policy.rule import Rule
 from mesh_policy.sidecars import injection
 from mesh_policy.world import World
@@ -29,11 +31,9 @@ def check(world: World) -> Iterator[Finding]:
 
 
 def _resource(world: World, resource: Object) -> Iterator[Finding]:
-    for part in ("deployments", "workloads"):
-        value = resource.get("spec", part)
-        if value is UNKNOWN or UNKNOWN in items(value):
-            yield resource.unknown(f"spec.{part}")
-            return
+    if place := unknown_entry(resource):
+        yield resource.unknown(place)
+        return
     listed = {source.name: source for source in workload_sources(resource)}
     injected: dict[str, tuple[str, str]] = {}
     for name in API_SERVER_CALLS[resource.ref.kind.name]:
@@ -64,13 +64,13 @@ def _is_open(world: World, name: str, pod: Pod) -> bool:
     mesh = world.serverless_mesh
     if mesh and mesh.interception.of(pod.annotations).takes(WEBHOOK_PORT) is False:
         return True
-    for item in world.objects(PEER_AUTHENTICATION, pod.namespace):
-        selected = item.get("spec", "selector", "matchLabels", "app")
-        by_port = mapping(item.get("spec", "portLevelMtls")).items()
-        own = (at(value, "mode") for port, value in by_port if number(port) == WEBHOOK_PORT)
-        mode = next(own, item.get("spec", "mtls", "mode"))
-        if selected == name and mode in WEAK_MODES:
-            return True
+    there = world.objects(PEER_AUTHENTICATION, pod.namespace)
+    for found in counting(there, mesh.root if mesh else "", Ages(world.running)):
+        if called_by_api_server(found.item.get("spec", "selector", "matchLabels")) == name:
+            by_port = mapping(found.by_port).items()
+            own = (at(value, "mode") for port, value in by_port if number(port) == WEBHOOK_PORT)
+            if next(own, found.mode) in WEAK_MODES:
+                return True
     return False
 
 
