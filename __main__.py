@@ -6,7 +6,7 @@ from typing import Final
 
 import pulumi
 
-from components import hooks, verification
+from components import hooks
 from components.certificates import CertificateAuthority, WildcardCertificate
 from components.domain_mappings import DomainMappings
 from components.eventing import KnativeEventing
@@ -18,6 +18,7 @@ from components.namespaces import Namespaces
 from components.operators import Operators
 from components.provider import KubernetesProvider, same_cluster
 from components.serving import KnativeServing
+from components.verification import Verification
 from preflight import certificates, existing_mesh, prerequisites
 from preflight.cluster import Cluster, Observed
 from preflight.errors import ClusterError, PreflightError
@@ -27,7 +28,7 @@ from serverless_mesh.settings import (
     FromAuthority,
     ServiceMesh2,
     Settings,
-    choose_apps_domain,
+    choose_domain,
     from_config,
 )
 
@@ -58,7 +59,7 @@ def integrate() -> None:
     settings = from_config(config, pulumi.get_stack(), secrets)
     cluster, found = observed(config, settings)
     stack = Stack(f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}")
-    domain = choose_apps_domain(settings, found.apps_domain)
+    domain = choose_domain(settings, found.apps_domain)
     try:
         prerequisites.check(settings, found, stack.listed_members)
     except PreflightError:
@@ -132,7 +133,11 @@ def integrate() -> None:
     serving = KnativeServing(
         "serving", knative, ingress, injection, lifecycle, policies, after(gateways, labelled)
     )
-    eventing = KnativeEventing("eventing", knative, injection, lifecycle, policies, after(serving))
+    eventing = (
+        KnativeEventing("eventing", knative, injection, lifecycle, policies, after(serving))
+        if knative.eventing
+        else None
+    )
     kafka = (
         KnativeKafka("kafka", settings.kafka, injection, lifecycle, after(eventing))
         if settings.kafka is not None
@@ -141,12 +146,18 @@ def integrate() -> None:
     if settings.domain_mappings:
         DomainMappings("domain-mappings", settings.domain_mappings, lifecycle, after(serving))
     if settings.verification:
-        verification.Verification(
-            "verification", settings.verification, injection, lifecycle, after(eventing, kafka)
+        Verification(
+            "verification",
+            settings.verification,
+            injection,
+            lifecycle,
+            after(serving, eventing, kafka),
         )
-        pulumi.export("verificationUrl", verification.url(settings.verification, domain))
+        proving = settings.verification
+        host = knative.host(proving.name, proving.project, domain)
+        pulumi.export("verificationUrl", f"https://{host}")
 
-    pulumi.export("appsDomain", domain)
+    pulumi.export("domain", domain)
     if wildcard.authority_pem is not None:
         pulumi.export("caCertificatePem", wildcard.authority_pem)
     pulumi.export("wildcardSecret", f"{ingress.namespace}/{settings.certificate.secret}")

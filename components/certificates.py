@@ -29,28 +29,23 @@ COMMON_NAME_LIMIT: Final = 64
 """X.509's upper bound of a common name; a longer wildcard stands in the subjectAltName alone."""
 
 
-def base_domain(apps_domain: str) -> str:
-    """Return the domain of the organization: the apps domain without `apps` and the cluster."""
-    labels = apps_domain.split(".")
-    return ".".join(labels[2:]) if len(labels) >= 4 else apps_domain
+def base_domain(domain: str) -> str:
+    """Return the domain of the organization: the domain without `apps` and the cluster."""
+    labels = domain.split(".")
+    return ".".join(labels[2:]) if len(labels) >= 4 else domain
 
 
-def authority_subject(section: FromAuthority, apps_domain: str) -> dict[str, Any]:
+def authority_subject(section: FromAuthority, domain: str) -> dict[str, Any]:
     """Return the subject of the certificate authority, as arguments of pulumi-tls."""
-    common_name = section.ca_common_name or base_domain(apps_domain)[:COMMON_NAME_LIMIT]
+    common_name = section.ca_common_name or base_domain(domain)[:COMMON_NAME_LIMIT]
     return {"organization": section.organization, "common_name": common_name}
 
 
-def wildcard_subject(section: Issued, apps_domain: str) -> dict[str, Any]:
+def wildcard_subject(section: Issued, domain: str) -> dict[str, Any]:
     """Return the subject of the wildcard certificate, as arguments of pulumi-tls."""
-    wildcard = f"*.{apps_domain}"
+    wildcard = f"*.{domain}"
     common_name = {"common_name": wildcard} if len(wildcard) <= COMMON_NAME_LIMIT else {}
     return {"organization": section.organization, **common_name}
-
-
-def dns_names(section: Issued, apps_domain: str) -> list[str]:
-    """Return the names of the wildcard certificate, the wildcard first, none twice."""
-    return list(dict.fromkeys([f"*.{apps_domain}", *section.subject_alt_names]))
 
 
 def encoded(text: str) -> str:
@@ -80,7 +75,7 @@ class CertificateAuthority(pulumi.ComponentResource):
         name: str,
         section: FromAuthority,
         private_key: SecretStr | None,
-        apps_domain: str,
+        domain: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("serverlessmesh:certificates:CertificateAuthority", name, None, opts)
@@ -88,17 +83,17 @@ class CertificateAuthority(pulumi.ComponentResource):
             self.certificate_pem = pulumi.Output.from_input(section.ca_certificate)
             self.private_key_pem = pulumi.Output.secret(private_key.get_secret_value())
         else:
-            self._make(name, section, apps_domain, child_options(self, opts))
+            self._make(name, section, domain, child_options(self, opts))
         self.register_outputs({"certificatePem": self.certificate_pem})
 
     def _make(
-        self, name: str, section: FromAuthority, apps_domain: str, child: pulumi.ResourceOptions
+        self, name: str, section: FromAuthority, domain: str, child: pulumi.ResourceOptions
     ) -> None:
         key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=section.key_bits, opts=child)
         certificate = tls.SelfSignedCert(
             name,
             private_key_pem=key.private_key_pem,
-            subject=tls.SelfSignedCertSubjectArgs(**authority_subject(section, apps_domain)),
+            subject=tls.SelfSignedCertSubjectArgs(**authority_subject(section, domain)),
             validity_period_hours=section.ca_days * 24,
             early_renewal_hours=section.early_renewal_hours,
             is_ca_certificate=True,
@@ -111,7 +106,7 @@ class CertificateAuthority(pulumi.ComponentResource):
 
 
 class WildcardCertificate(pulumi.ComponentResource):
-    """The certificate for `*.<apps domain>` in the secret from which the gateway serves it.
+    """The certificate for `*.<domain>` in the secret from which the gateway serves it.
 
     It is signed by `authority`, or, without one, comes from where the settings say. Output:
     `authority_pem`, the certificate that clients must trust, None where it is not known.
@@ -125,7 +120,7 @@ class WildcardCertificate(pulumi.ComponentResource):
         section: Certificate,
         private_key: SecretStr | None,
         ingress: Ingress,
-        apps_domain: str,
+        domain: str,
         lifecycle: Lifecycle,
         authority: CertificateAuthority | None = None,
         opts: pulumi.ResourceOptions | None = None,
@@ -140,7 +135,7 @@ class WildcardCertificate(pulumi.ComponentResource):
             case FromAuthority():
                 assert authority is not None, "it signs the certificate"
                 self.authority_pem = authority.certificate_pem
-                certificate, key = _signed(name, section, apps_domain, authority, child)
+                certificate, key = _signed(name, section, domain, authority, child)
                 _secret(place, certificate, key, child, keep)
             case FromPem():
                 assert private_key is not None, "the settings ask for both"
@@ -149,7 +144,7 @@ class WildcardCertificate(pulumi.ComponentResource):
                 _secret(place, certificate, key, child, keep)
             case FromCertManager():
                 uid = RandomUuid("certificate-uid", opts=child)
-                manifest = issued(section, ingress, apps_domain, {CERTIFICATE_UID: uid.result})
+                manifest = issued(section, ingress, domain, {CERTIFICATE_UID: uid.result})
                 waiting = ready(manifest, lifecycle.ready_timeout_seconds)
                 declare(section.secret, waiting, retained(child, keep))
         self.register_outputs({"authorityPem": self.authority_pem})
@@ -182,7 +177,7 @@ def _secret(
 def _signed(
     name: str,
     section: FromAuthority,
-    apps_domain: str,
+    domain: str,
     authority: CertificateAuthority,
     child: pulumi.ResourceOptions,
 ) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
@@ -191,8 +186,8 @@ def _signed(
     request = tls.CertRequest(
         f"{name}-request",
         private_key_pem=key.private_key_pem,
-        subject=tls.CertRequestSubjectArgs(**wildcard_subject(section, apps_domain)),
-        dns_names=dns_names(section, apps_domain),
+        subject=tls.CertRequestSubjectArgs(**wildcard_subject(section, domain)),
+        dns_names=section.names(domain),
         opts=child,
     )
     certificate = tls.LocallySignedCert(
@@ -209,7 +204,7 @@ def _signed(
 
 
 def issued(
-    section: FromCertManager, ingress: Ingress, apps_domain: str, labels: dict[str, Any]
+    section: FromCertManager, ingress: Ingress, domain: str, labels: dict[str, Any]
 ) -> Manifest:
     """Return the manifest by which cert-manager issues the wildcard certificate."""
     # It takes no zero; left out, it renews after two thirds of the duration.
@@ -220,7 +215,7 @@ def issued(
         "spec": {
             "secretName": section.secret,
             "secretTemplate": {"labels": labels},
-            "dnsNames": dns_names(section, apps_domain),
+            "dnsNames": section.names(domain),
             "subject": {"organizations": [section.organization]},
             "duration": f"{section.days * 24}h",
             **({"renewBefore": early} if early else {}),

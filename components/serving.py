@@ -31,9 +31,8 @@ def serving(
     spec: dict[str, Any] = {
         "ingress": {"istio": {"enabled": True}},
         "deployments": workloads(SERVING_WORKLOADS, injection),
+        "config": {**_gateways(ingress), **_names(section), **observability(section)},
     }
-    if config := {**_gateways(ingress), **observability(section)}:
-        spec["config"] = config
     if not section.secret_filtering:
         spec["workloads"] = [unfiltered()]
     metadata: dict[str, Any] = {"name": SERVING_NAME, "namespace": SERVING_NAMESPACE}
@@ -59,9 +58,7 @@ def unfiltered() -> dict[str, Any]:
 
 
 def _gateways(ingress: Ingress) -> dict[str, dict[str, str]]:
-    """Return where the gateways' Services are, where Knative would not look for them."""
-    if ingress.is_default:
-        return {}
+    """Return where the gateways' Services are."""
     domain = f"{ingress.namespace}.svc.cluster.local"
     return {
         "istio": {
@@ -69,6 +66,16 @@ def _gateways(ingress: Ingress) -> dict[str, dict[str, str]]:
             f"local-gateway.{SERVING_NAMESPACE}.{LOCAL_GATEWAY}": f"{LOCAL_GATEWAY}.{domain}",
         }
     }
+
+
+def _names(section: Knative) -> dict[str, dict[str, str]]:
+    """Return how Knative Services are named, where that is not as the operator has it."""
+    found: dict[str, dict[str, str]] = {}
+    if section.default_domain is not None:
+        found["domain"] = {section.default_domain: ""}
+    if section.domain_template is not None:
+        found["network"] = {"domain-template": section.domain_template}
+    return found
 
 
 class KnativeServing(pulumi.ComponentResource):

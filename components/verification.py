@@ -11,11 +11,6 @@ from serverless_mesh.injection import Injection
 from serverless_mesh.settings import Lifecycle
 
 
-def url(section: settings.Verification, apps_domain: str) -> str:
-    """Return the address of the service."""
-    return f"https://{section.first_label}.{apps_domain}"
-
-
 def service(section: settings.Verification, injection: Injection) -> Manifest:
     """Return the manifest of the Knative Service: in the mesh, and reached by its own TLS."""
     return {

@@ -84,7 +84,9 @@ def _joins_singly(mesh: Mesh) -> bool:
 
 def _providers(settings: Settings) -> dict[Kind, _Provider]:
     """Return the kinds that are needed from the start, each with what provides it."""
-    needed = {SERVING: _SERVERLESS, EVENTING: _SERVERLESS, GATEWAY: _MESH}
+    needed = {SERVING: _SERVERLESS, GATEWAY: _MESH}
+    if settings.knative.eventing:
+        needed[EVENTING] = _SERVERLESS
     match settings.mesh:
         case ServiceMesh2(existing=existing):
             needed |= {CONTROL_PLANE: _MESH, MEMBER if existing else MEMBER_ROLL: _MESH}

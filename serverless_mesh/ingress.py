@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mesh_policy.documented.names import (
-    DEFAULT_MESH_NAMESPACE,
     GATEWAY_SELECTOR,
     INGRESS_SERVICE,
     ISTIO_SELECTOR,
@@ -37,8 +36,3 @@ class Ingress:
     selector: Mapping[str, str] = field(default_factory=lambda: dict(GATEWAY_SELECTOR))
     local_selector: Mapping[str, str] = field(default_factory=lambda: dict(ISTIO_SELECTOR))
     local_tls: LocalTls = LocalTls.MUTUAL
-
-    @property
-    def is_default(self) -> bool:
-        """Whether Knative looks for it there without being told."""
-        return (self.namespace, self.service) == (DEFAULT_MESH_NAMESPACE, INGRESS_SERVICE)

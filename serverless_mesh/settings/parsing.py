@@ -180,6 +180,19 @@ def from_config(config: Mapping[str, str], stack: str, secrets: Container[str] =
     )
 
 
+def choose_domain(settings: Settings, found: str | None) -> str:
+    """Choose the domain of Knative Services: the setting for it, or that of applications.
+
+    Raises:
+        SettingsError: as for the domain of applications, where that is asked for or given.
+    """
+    own = settings.knative.default_domain
+    if own is not None and settings.apps_domain is None:
+        return own
+    applications = choose_apps_domain(settings, found)
+    return own or applications
+
+
 def choose_apps_domain(settings: Settings, found: str | None) -> str:
     """Choose between the setting and the domain `found` in the cluster, which must not differ.
 

@@ -14,16 +14,18 @@ from mesh_policy.documented.names import (
     DEFAULT_MESH_NAMESPACE,
     DEFAULT_REVISION,
     DEPLOYED_INGRESS,
+    DOMAIN_TEMPLATE,
     DRAIN_DURATION,
     ENABLED,
+    EVENTING_NAMESPACE,
     EXCLUDED_PORTS,
     GATEWAY_SELECTOR,
     INJECT,
     INJECTION,
-    KNATIVE_NAMESPACES,
     REVISION,
     REWRITE_PROBES,
     SERVING_INGRESS_NAMESPACE,
+    SERVING_NAMESPACE,
 )
 from mesh_policy.documented.variants import SERVICE_MESH_2, SERVICE_MESH_3, Variant
 from serverless_mesh.ingress import Ingress, LocalTls
@@ -36,6 +38,7 @@ from serverless_mesh.settings.values import (
     ControlPlaneName,
     Days,
     Domain,
+    DomainTemplate,
     Drain,
     ExcludedPorts,
     GatewayNamespace,
@@ -53,6 +56,7 @@ from serverless_mesh.settings.values import (
     SubjectPart,
     Word,
     once,
+    service_host,
 )
 
 PROJECT: Final = "serverless-mesh"
@@ -160,7 +164,7 @@ class ServiceMesh2(MeshSection):
     @property
     def injection(self) -> Injection:
         """What the injector reads in pods; projects are members of the roll."""
-        return Injection(annotations={INJECT: "true", REWRITE_PROBES: "true"})
+        return Injection({INJECT: "true"}, {INJECT: "true", REWRITE_PROBES: "true"})
 
     @property
     def namespaces(self) -> dict[str, str]:
@@ -388,6 +392,10 @@ class Issued(CertificateSection):
         """The days after which the first certificate expires."""
         return self.days
 
+    def names(self, domain: str) -> list[str]:
+        """Return the names of the wildcard certificate, the wildcard first, none twice."""
+        return list(dict.fromkeys([f"*.{domain}", *self.subject_alt_names]))
+
     def _problems(self) -> Iterator[str]:
         shortest = self.valid_days * 24
         if self.early_renewal_hours >= shortest:
@@ -513,6 +521,28 @@ class LabelledSecret(Section):
 class Knative(Section):
     """What Serving and Eventing have in common."""
 
+    eventing: bool = Field(
+        default=True,
+        description=(
+            "Whether Eventing is installed besides Serving, and knative-eventing joins the mesh."
+        ),
+    )
+    default_domain: Domain | None = Field(
+        default=None,
+        description=(
+            "Domain of Knative Services, which the wildcard certificate covers then. Left out, it "
+            "is the domain of the cluster's applications. Its wildcard in DNS must lead to the "
+            "cluster's router."
+        ),
+    )
+    domain_template: DomainTemplate | None = Field(
+        default=None,
+        description=(
+            "How the host of a Knative Service is made of its name: a template of Go. Left out, it "
+            f"is `{DOMAIN_TEMPLATE}`, which the wildcard certificate covers; of another one the "
+            "certificate must cover the hosts too, by certificate.subjectAltNames if need be."
+        ),
+    )
     metrics: bool = Field(
         default=False,
         description=(
@@ -538,6 +568,10 @@ class Knative(Section):
             "must not be, have their owners set the label, or switch secretFiltering off."
         ),
     )
+
+    def host(self, service: str, project: str, domain: str) -> str:
+        """Return the host of a Knative Service under the domain of Knative Services."""
+        return service_host(self.domain_template or DOMAIN_TEMPLATE, service, project, domain)
 
 
 class Kafka(Section):
@@ -583,19 +617,6 @@ class Verification(Section):
         default="default", description="Project of the Knative Service; it joins the mesh."
     )
 
-    @property
-    def first_label(self) -> str:
-        """How the service's host begins."""
-        return f"{self.name}-{self.project}"
-
-    def _problems(self) -> Iterator[str]:
-        if len(self.first_label) > LABEL_SIZE:
-            yield (
-                f"name and project take {LABEL_SIZE} characters together with the '-' between "
-                f"them, found {len(self.first_label)}: the service's host begins with "
-                f"{self.first_label}, and no label of DNS is longer"
-            )
-
 
 class Operators(Section):
     """Subscriptions to the operators of Serverless and Service Mesh."""
@@ -637,8 +658,8 @@ class Settings(Section):
     projects: Annotated[tuple[Project, ...], once()] = Field(
         default=(),
         description=(
-            "Projects (namespaces) that join the mesh besides knative-serving and "
-            "knative-eventing; made when absent, adopted when present."
+            "Projects (namespaces) that join the mesh besides Knative's own; made when absent, "
+            "adopted when present."
         ),
     )
     mesh: Mesh = Field(default=ServiceMesh2(), description="The mesh that Serverless is in.")
@@ -702,18 +723,23 @@ class Settings(Section):
 
     @property
     def members(self) -> list[str]:
-        """The members of the mesh: both Knative namespaces, then the projects, none twice."""
-        return list(dict.fromkeys([*KNATIVE_NAMESPACES, *self.joining]))
+        """The members of the mesh: Knative's namespaces, then the projects, none twice."""
+        knative = [SERVING_NAMESPACE, *([EVENTING_NAMESPACE] if self.knative.eventing else [])]
+        return list(dict.fromkeys([*knative, *self.joining]))
 
     @property
     def joining(self) -> Sequence[str]:
-        """The projects that join the mesh besides both Knative namespaces."""
+        """The projects that join the mesh besides Knative's namespaces."""
         proving = [self.verification.project] if self.verification else []
         return list(dict.fromkeys([*self.projects, *proving]))
 
     def _problems(self) -> Iterator[str]:
         yield from self._key_problems()
         yield from self._namespace_problems()
+        if self.verification:
+            yield from self._host_problems(self.verification)
+        if self.kafka and not self.knative.eventing:
+            yield "kafka takes knative.eventing true, found false: it is a part of Eventing"
 
     def _namespace_problems(self) -> Iterator[str]:
         for key, namespace in self.mesh.namespaces.items():
@@ -722,20 +748,28 @@ class Settings(Section):
                     f"mesh.{key} takes a namespace of its own, found {namespace}, which is among "
                     "the projects that join the mesh: a control plane's own can't"
                 )
-        if self.verification and self.apps_domain:
-            host = self.verification.first_label
-            if len(f"{host}.{self.apps_domain}") > HOST_SIZE:
-                yield (
-                    f"appsDomain takes at most {HOST_SIZE - len(host) - 1} characters after the "
-                    f"verification's {host}., found {len(self.apps_domain)}: no name of DNS is "
-                    f"longer than {HOST_SIZE}"
-                )
         own = (self.mesh.ingress.namespace, self.certificate.secret)
         others = [(secret.namespace, secret.name) for secret in self.knative.labelled_secrets]
         if self.certificate.source != "secret" and own in others:
             yield (
                 f"knative.labelledSecrets takes secrets of others, found {'/'.join(own)}, which "
                 "this stack makes, with the label"
+            )
+
+    def _host_problems(self, verification: Verification) -> Iterator[str]:
+        name, project = verification.name, verification.project
+        domain = self.knative.default_domain or self.apps_domain
+        host = self.knative.host(name, project, domain or "example.com")
+        if too_long := [label for label in host.split(".") if len(label) > LABEL_SIZE]:
+            yield (
+                f"verification.name and verification.project make the label {too_long[0]} of the "
+                f"service's host, found {len(too_long[0])} characters: no label of DNS has more "
+                f"than {LABEL_SIZE}"
+            )
+        elif domain and len(host) > HOST_SIZE:
+            yield (
+                f"verification.name and verification.project make the host {host}, found "
+                f"{len(host)} characters: no name of DNS has more than {HOST_SIZE}"
             )
 
     def _key_problems(self) -> Iterator[str]:

@@ -20,6 +20,7 @@ from mesh_policy.documented.names import (
 from mesh_policy.reading import kafka_servers
 from mesh_policy.reading.dns_names import is_host, is_label, is_reserved, is_service, is_subdomain
 from mesh_policy.reading.durations import seconds
+from mesh_policy.reading.go_templates import rendered
 from mesh_policy.reading.private_keys import holds_private_key
 
 LABEL_SIZE: Final = 63
@@ -85,6 +86,17 @@ def _is_labelled(text: str) -> bool:
 def _is_alternative(name: str) -> bool:
     domain = name.removeprefix("*.")
     return "." in domain and is_host(domain)
+
+
+def service_host(template: str, service: str, project: str, domain: str) -> str:
+    """Return the host that a template of Go makes; empty where that is not known."""
+    fields: dict[str, Any] = {"Name": service, "Namespace": project, "Domain": domain}
+    return rendered(template, {**fields, "Labels": {}, "Annotations": {}}) or ""
+
+
+def _makes_hosts(template: str) -> bool:
+    host = service_host(template, "hello", "shop", "apps.example.com")
+    return is_host(host) and host.endswith(".apps.example.com") and "hello" in host
 
 
 def _certificates(value: str) -> str:
@@ -199,6 +211,14 @@ Domain = Annotated[
         lambda name: len(name) <= 250 and "." in name and is_host(name),
         "a domain of lower-case labels without '*.' or a final dot, "
         "for example apps.openshift.example.com",
+    ),
+]
+DomainTemplate = Annotated[
+    str,
+    takes(
+        _makes_hosts,
+        "a template of Go that has {{.Name}}, ends with .{{.Domain}} and makes a host, of fields, "
+        "index and texts alone, for example {{.Name}}.{{.Namespace}}.{{.Domain}}",
     ),
 ]
 MappedHost = Annotated[

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from toolchain.knative_names import Naming
 from toolchain.mesh.knative_routing import Gateway, Gateways, KnativeService
 from toolchain.mesh.workload import split
 
-DOMAIN = "apps.openshift.example.com"
+NAMING = Naming("apps.openshift.example.com")
 DEFAULT = Gateways(
     Gateway("knative-serving/knative-ingress-gateway", ("istio-system", "istio-ingressgateway")),
     Gateway("knative-serving/knative-local-gateway", ("istio-system", "knative-local-gateway")),
@@ -36,10 +37,19 @@ def resource(
 
 
 def test_the_pages_url() -> None:
-    service = KnativeService.of(resource(), DOMAIN)
+    service = KnativeService.of(resource(), NAMING)
     assert service.host == "hello-default.apps.openshift.example.com"
     assert service.status(3, ready=True, reason="")["url"] == f"https://{service.host}"
     assert service.status(3, ready=True, reason="")["observedGeneration"] == 3
+
+
+def test_the_configuration_decides_on_the_names() -> None:
+    labelled = "selector: {app: shop}"
+    template = {"domain-template": "{{.Name}}.{{.Namespace}}.{{.Domain}}"}
+    domains = {"z.example.org": "", "kn.example.org": "", "a.example.org": labelled}
+    naming = Naming.of(domains, template, "apps.openshift.example.com")
+    assert KnativeService.of(resource(), naming).host == "hello.default.kn.example.org"
+    assert Naming.of({}, {}, "apps.openshift.example.com") == NAMING
 
 
 def test_an_empty_configuration_has_net_istios_gateways() -> None:
@@ -59,7 +69,7 @@ def test_the_configuration_decides_on_the_gateways() -> None:
 
 
 def test_each_gateway_serves_its_own_hosts() -> None:
-    service = KnativeService.of(resource(), DOMAIN)
+    service = KnativeService.of(resource(), NAMING)
     spec = service.virtual_service(DEFAULT)["spec"]
     assert spec["gateways"] == [DEFAULT.external.name, DEFAULT.local.name]
     assert spec["hosts"] == [
@@ -81,7 +91,7 @@ def test_each_gateway_serves_its_own_hosts() -> None:
     [("true", "passthrough", "https"), ("false", "edge", "http2")],
 )
 def test_the_annotation_decides_on_the_route(passthrough: str, termination: str, port: str) -> None:
-    route = KnativeService.of(resource(passthrough=passthrough), DOMAIN).route(DEFAULT)
+    route = KnativeService.of(resource(passthrough=passthrough), NAMING).route(DEFAULT)
     assert route["metadata"]["namespace"] == "istio-system"
     assert route["spec"]["tls"] == {"termination": termination}
     assert route["spec"]["port"] == {"targetPort": port}
@@ -89,7 +99,7 @@ def test_the_annotation_decides_on_the_route(passthrough: str, termination: str,
 
 
 def test_the_pods_are_what_the_service_says_and_knative_adds() -> None:
-    service = KnativeService.of(resource(annotations={"sidecar.istio.io/inject": "true"}), DOMAIN)
+    service = KnativeService.of(resource(annotations={"sidecar.istio.io/inject": "true"}), NAMING)
     template = service.deployment()["spec"]["template"]
     assert template["metadata"] == {
         "annotations": {"sidecar.istio.io/inject": "true"},
@@ -106,7 +116,7 @@ def test_the_pods_are_what_the_service_says_and_knative_adds() -> None:
 
 
 def test_the_revisions_host_leads_to_its_pods() -> None:
-    service = KnativeService.of(resource(), DOMAIN)
+    service = KnativeService.of(resource(), NAMING)
     spec = service.endpoints()["spec"]
     assert spec["hosts"] == ["hello-00001.default.svc.cluster.local"]
     selector = spec["workloadSelector"]["labels"].items()

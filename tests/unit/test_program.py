@@ -453,10 +453,29 @@ def test_bad_settings_stop_the_program_before_anything_is_declared(run: Run) -> 
     assert "Pulumi.test.yaml: 2 errors" in str(caught.value)
 
 
+def test_serving_without_eventing(run: Run) -> None:
+    declared = run(projects=["shop"], knative={"eventing": False})
+    assert not declared.of("KnativeEventing")
+    assert "knative-eventing" not in declared.of("NamespacePatch")
+    roll = declared.one("ServiceMeshMemberRoll", "default-members")
+    assert roll.inputs["spec"]["members"] == ["knative-serving", "shop"]
+    assert declared.exports["members"] == ["knative-serving", "shop"]
+
+
+def test_another_domain_is_that_of_certificate_services_and_verification(run: Run) -> None:
+    declared = run(knative={"defaultDomain": "kn.example.org"}, verification={"image": "hello"})
+    assert declared.exports["domain"] == "kn.example.org"
+    assert declared.exports["verificationUrl"] == "https://hello-default.kn.example.org"
+    (request,) = declared.of("CertRequest").values()
+    assert request.inputs["dnsNames"] == ["*.kn.example.org"]
+    serving = declared.one("KnativeServing", "knative-serving")
+    assert serving.inputs["spec"]["config"]["domain"] == {"kn.example.org": ""}
+
+
 def test_the_exports(run: Run) -> None:
     declared = run(projects=["shop"], mesh={"namespace": "mesh"})
     assert declared.exports == {
-        "appsDomain": DOMAIN,
+        "domain": DOMAIN,
         "caCertificatePem": "A CA",
         "wildcardSecret": "mesh/wildcard-certs",
         "controlPlane": "mesh/basic",

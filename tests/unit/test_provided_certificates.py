@@ -75,6 +75,28 @@ def test_a_wrong_certificate_is_refused(values: dict[str, str], said: str) -> No
     assert said in refused(pem(**values))
 
 
+def test_the_names_that_a_template_makes_are_covered() -> None:
+    template = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
+    for names, passes in (((f"*.{DOMAIN}", f"*.shop.{DOMAIN}"), True), ((f"*.{DOMAIN}",), False)):
+        chosen = {"domainTemplate": template}
+        made = settings(
+            certificate={"subjectAltNames": names[1:]}, knative=chosen, projects=["shop"]
+        )
+        given = settings(
+            certificate={"from": "pem", "certificate": leaf(names)},
+            privateKey=private_pem(KEY),
+            knative=chosen,
+            projects=["shop"],
+        )
+        for each in (made, given):
+            if passes:
+                certificates.check(each, DOMAIN, None, NOW)
+            else:
+                said = refused(each)
+                assert f"knative.domainTemplate: found {template}, which makes hello.shop." in said
+                assert f"are *.{DOMAIN}: one label below the domain" in said
+
+
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     said = refused(pem(private_pem(ROOT_KEY), certificate=leaf(days=(-9, -1))))
     assert "expired" in said

@@ -17,6 +17,8 @@ from tests.stack_files import nested
 MAPPED = {"host": "shop.example.org", "project": "shop", "service": "hello"}
 GOOD: list[tuple[str, Any]] = [
     ("appsDomain", "apps.openshift.example.com"),
+    ("knative.defaultDomain", "kn.example.org"),
+    ("knative.domainTemplate", "{{.Namespace}}-{{.Name}}.{{.Domain}}"),
     ("certificate.organization", "Müller & Söhne"),
     ("certificate.subjectAltNames", ["shop.example.org", "*.shop.example.org"]),
     ("certificate.days", 365),
@@ -122,7 +124,11 @@ BAD: list[tuple[str, Any, str]] = [
     ("verification.image", "Team/Hello", "takes an image"),
     ("verification.image", "hello world", "takes an image"),
     ("verification.name", "1st", "begins with a letter"),
-    ("verification.name", "h" * 56, "63 characters together"),
+    ("verification.name", "h" * 56, "no label of DNS has more than 63"),
+    ("knative.domainTemplate", "{{.Name}}", "takes a template of Go"),
+    ("knative.domainTemplate", "{{if .Name}}a{{end}}.{{.Domain}}", "takes a template of Go"),
+    ("knative.domainTemplate", "{{.Name}}_{{.Namespace}}.{{.Domain}}", "takes a template of Go"),
+    ("knative.defaultDomain", "*.example.org", "takes a domain"),
     ("verification.project", "openshift-ingress", "takes a project"),
     ("operators.serverlessChannel", "stable\x1b[2J", "takes a word"),
     ("operators.catalogSource", "a b", "takes a Kubernetes name"),
@@ -187,7 +193,20 @@ def test_what_does_not_fit_together_is_said_at_once() -> None:
 def test_the_host_of_the_verification_is_a_name() -> None:
     domain = ".".join(["a" * 60] * 4)
     said = refused({"appsDomain": domain, "verification": {"image": "hello"}})
-    assert "no name of DNS is longer" in said
+    assert "no name of DNS has more than 253" in said
+
+
+def test_the_host_of_the_verification_is_by_the_template() -> None:
+    long = {"image": "hello", "name": "h" * 40, "project": "p" * 40}
+    template = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
+    found = {"verification": long, "knative": {"domainTemplate": template}}
+    parse(found, "Pulumi.test.yaml")
+
+
+def test_kafka_is_a_part_of_eventing() -> None:
+    brokers = {"bootstrapServers": ["kafka.kafka:9092"]}
+    said = refused({"kafka": brokers, "knative": {"eventing": False}})
+    assert "kafka takes knative.eventing true, found false" in said
 
 
 def test_certificates_of_an_authority_of_ones_own_have_its_days() -> None:

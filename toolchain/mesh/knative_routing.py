@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from toolchain.knative_names import Naming
+
 Manifest = dict[str, Any]
 
 QUEUE_PROXY_PORT: Final = 8012
@@ -63,28 +65,24 @@ class KnativeService:
 
     name: str
     namespace: str
-    domain: str
+    host: str
+    """The name under which clients outside the cluster know it."""
     passthrough: bool
     template: Manifest
     """The metadata of its pods."""
 
     @classmethod
-    def of(cls, resource: Manifest, domain: str) -> "KnativeService":
-        """Read a Knative Service of a cluster whose applications are under `domain`."""
+    def of(cls, resource: Manifest, naming: Naming) -> "KnativeService":
+        """Read a Knative Service."""
         metadata = resource["metadata"]
         template = resource["spec"]["template"].get("metadata") or {}
         return cls(
             name=metadata["name"],
             namespace=metadata["namespace"],
-            domain=domain,
+            host=naming.host(metadata["name"], metadata["namespace"]),
             passthrough=(metadata.get("annotations") or {}).get(PASSTHROUGH) == "true",
             template={part: template.get(part) or {} for part in ("labels", "annotations")},
         )
-
-    @property
-    def host(self) -> str:
-        """The name under which clients outside the cluster know it."""
-        return f"{self.name}-{self.namespace}.{self.domain}"
 
     @property
     def local_host(self) -> str:

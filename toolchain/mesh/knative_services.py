@@ -7,6 +7,7 @@ For each Knative Service it applies what `knative_routing` says; the pod is the 
 from dataclasses import dataclass, field
 from typing import Final
 
+from toolchain.knative_names import Naming
 from toolchain.mesh.knative_routing import Gateways, KnativeService
 from toolchain.mesh.kubelet import Kubelet
 from toolchain.mesh.objects import Manifest, Objects
@@ -50,7 +51,7 @@ class KnativeServices:
         self.router.stop()
 
     def _serve(self, gateways: Gateways) -> None:
-        domain = self._domain()
+        naming = self._naming()
         resources = {
             (item["metadata"]["namespace"], item["metadata"]["name"]): item
             for item in self._objects.list(*SERVICES)
@@ -60,7 +61,7 @@ class KnativeServices:
             for manifest in self._served.pop(key).applied:
                 self._objects.delete(manifest)
         for key, resource in resources.items():
-            service = KnativeService.of(resource, domain)
+            service = KnativeService.of(resource, naming)
             served = self._served.setdefault(key, Served(service))
             wanted = [
                 service.endpoints(),
@@ -81,7 +82,12 @@ class KnativeServices:
             if resource.get("status", {}).get("conditions") != status["conditions"]:
                 self._objects.set_status(resource, status)
 
-    def _domain(self) -> str:
-        """Return the domain of the cluster's applications, which the Serverless operator takes."""
+    def _naming(self) -> Naming:
+        """Read the names of Knative Services; the Serverless operator sets what nobody does."""
         (ingress,) = self._objects.list("config.openshift.io/v1", "Ingress")
-        return str(ingress["spec"]["domain"])
+        domains, network = (self._config(name) for name in ("config-domain", "config-network"))
+        return Naming.of(domains, network, str(ingress["spec"]["domain"]))
+
+    def _config(self, name: str) -> dict[str, str]:
+        found = self._objects.find("v1", "ConfigMap", name, SERVING_NAMESPACE) or {}
+        return {key: text for key, text in (found.get("data") or {}).items() if key != "_example"}

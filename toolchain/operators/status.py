@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from toolchain.knative_names import Naming
 from toolchain.operators.orders import Failure
 
 Manifest = dict[str, Any]
@@ -38,6 +39,13 @@ class World:
     domain: str = "example.com"
     labelled: Mapping[str, str] = field(default_factory=dict)
     """The members by their namespaces' labels, each with the namespace of its mesh."""
+
+    @property
+    def naming(self) -> Naming:
+        """How Knative Services are named."""
+        serving = next(iter(self.resources.get("KnativeServing", [])), {})
+        config = serving.get("spec", {}).get("config", {})
+        return Naming.of(config.get("domain", {}), config.get("network", {}), self.domain)
 
     def control_planes(self, namespace: str) -> list[Manifest]:
         """Return the control planes in a namespace."""
@@ -235,7 +243,7 @@ def _knative_service(resource: Manifest, world: World, outcome: Outcome) -> Mani
         "traffic": [{"latestRevision": True, "percent": 100, "revisionName": revision}],
     }
     return {
-        "url": f"https://{name}-{namespace}.{world.domain}",
+        "url": f"https://{world.naming.host(name, namespace)}",
         "address": {"url": f"http://{name}.{namespace}.svc.cluster.local"},
         "latestCreatedRevisionName": revision,
         **(done if outcome is Progress.DONE else {}),

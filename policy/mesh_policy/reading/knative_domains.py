@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from mesh_policy.documented.names import CLUSTER_LOCAL, VISIBILITY
+from mesh_policy.documented.names import CLUSTER_LOCAL, DOMAIN_TEMPLATE, VISIBILITY
 from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN
 from mesh_policy.reading.domains import apps_domain
 from mesh_policy.reading.go_templates import rendered
@@ -15,9 +15,8 @@ from mesh_policy.reading.objects import Object, Objects
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, text
 
 LONGEST_LABEL: Final = 63
-_OPERATORS_TEMPLATE: Final = "{{.Name}}-{{.Namespace}}.{{.Domain}}"
-"""What the Serverless operator sets where nobody does; Knative's own has two labels."""
 _KNATIVES_TEMPLATE: Final = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
+"""What Knative takes where nobody sets one, not even the Serverless operator."""
 _TAG_TEMPLATE: Final = "{{.Tag}}-{{.Name}}"
 _DOMAIN_KEYS: Final = ("domain-template", "domainTemplate")
 _TAG_KEYS: Final = ("tag-template", "tagTemplate")
@@ -108,7 +107,7 @@ def naming(objects: Objects, serving: Object) -> Naming:
     network = config_map(serving, "network")
     # The operator puts its own beside config-network, where nobody reads it.
     beside = "config-network" in mapping(serving.get("spec", "config"))
-    default = _KNATIVES_TEMPLATE if beside else _OPERATORS_TEMPLATE
+    default = _KNATIVES_TEMPLATE if beside else DOMAIN_TEMPLATE
     template, domain_key = _first(network, _DOMAIN_KEYS, default)
     tag, tag_key = _first(network, _TAG_KEYS, _TAG_TEMPLATE)
     return Naming(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mesh_policy.documented.kinds import DOMAIN_MAPPING, SECRET, SERVING
+from mesh_policy.documented.kinds import DOMAIN_MAPPING, MESH_KINDS, SECRET, SERVING
 from mesh_policy.documented.names import CERTIFICATE_UID, NET_ISTIO, SECRET_FILTER
 from mesh_policy.documented.sections import FILTERING_SECTION
 from mesh_policy.findings import Finding, Ref, Severity
@@ -110,7 +110,7 @@ RULE = Rule(
         f"{SECRET_FILTER}=false for net-istio-controller in the workloads of KnativeServing."
     ),
     section=FILTERING_SECTION,
-    kinds=frozenset({SERVING, DOMAIN_MAPPING}),
+    kinds=MESH_KINDS | {DOMAIN_MAPPING},
     by_name={SECRET: _names},
     check=check,
     in_mesh=True,
