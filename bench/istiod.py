@@ -32,7 +32,8 @@ def run(console: Console, clusters: int, seed: int) -> None:
         for done, (found, seeds) in enumerate(pool.map(_compared, parts), 1):
             total = added(total, found)
             differing += seeds
-            console.print(f"{min(done * _AT_ONCE, clusters):,} clusters: {total.counts}")
+            where = f"; they differ in the clusters of the seeds {seeds}" if seeds else ""
+            console.print(f"{min(done * _AT_ONCE, clusters):,} clusters: {total.counts}{where}")
     table = Table(title=f"The rule beside istiod, {clusters:,} clusters of seeds from {seed}")
     for column in ("Gateways", "in conflict", "undetermined", "differing on purpose", "differing"):
         table.add_column(column, justify="right")

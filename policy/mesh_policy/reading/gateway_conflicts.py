@@ -1,6 +1,6 @@
 """What becomes of two servers on one port of a gateway's pods, as istiod and Envoy have it."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, NamedTuple
@@ -46,21 +46,24 @@ class Names(NamedTuple):
     """Whether clients name Istio's clusters, which AUTO_PASSTHROUGH takes."""
 
 
-class Routed(NamedTuple):
-    """What VirtualServices make of a Gateway's servers that do not terminate HTTPS."""
+class Route(NamedTuple):
+    """A VirtualService, as far as servers meet it that do not terminate HTTPS.
 
-    sni: tuple[tuple[str, str], ...] = ()
-    """The names of connections that are passed through, each after the route's namespace.
-
-    Each as often as a route has it.
+    `passed` are the names of the connections that it passes through, as it has them.
     """
-    tcp: frozenset[str] = frozenset()
-    """The namespaces in which TCP is routed."""
 
-    def reaches(self, server: Server, namespace: str) -> bool:
-        """Say whether a server has a host for routes of a namespace."""
-        scopes = {host.name.rpartition("/")[0] for host in server.hosts}
-        return not scopes.isdisjoint({"", namespace})
+    namespace: str
+    hosts: tuple[str, ...]
+    passed: tuple[str, ...] = ()
+    tcp: bool = False
+
+    def is_for(self, server: Server) -> bool:
+        """Say whether a server has one of its hosts (`pickMatchingGatewayHosts`)."""
+        for host in server.hosts:
+            scope, _, name = host.name.rpartition("/")
+            if scope in ("", self.namespace) and any(_meet(name, each) for each in self.hosts):
+                return True
+        return False
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Chains:
     """The filter chains that one Gateway gets on one port of a gateway's pods."""
 
     _written: set[tuple[str, str]] = field(default_factory=set)
+    _passed: set[tuple[str, str]] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
 
     def leave_out(self, server: Server) -> bool:
@@ -75,41 +79,69 @@ class Chains:
         settings = server.layer == Layer.TLS or server.redirects
         return settings and any((server.bind, host.name) in self._written for host in server.hosts)
 
-    def add(self, server: Server, matched: Iterable[tuple[str, str]]) -> Conflict | None:
-        """Add a server with the names that it matches; return the first that is there twice.
-
-        Envoy refuses the listener for that alone.
-        """
-        twice = None
-        for path, name in matched:
-            if name in self._names and twice is None:
-                twice = Conflict(path, f"host {name}", Outcome.TWICE)
-            self._names.add(name)
+    def add(self, server: Server, names: Names, routes: Sequence[Route]) -> list[tuple[str, str]]:
+        """Add a server's; return the name that each is for, with its path."""
+        found = list(self._matched(server, names, routes))
         if server.layer == Layer.TLS or server.redirects:
             self._written |= {(server.bind, host.name) for host in server.hosts}
-        return twice
+        return found
+
+    def twice(self, matched: Iterable[tuple[str, str]]) -> Conflict | None:
+        """Return a name that is there already: Envoy refuses the listener for that alone."""
+        found = None
+        for path, name in matched:
+            if name in self._names and found is None:
+                found = Conflict(path, f"host {name}", Outcome.TWICE)
+            self._names.add(name)
+        return found
+
+    def _matched(
+        self, server: Server, names: Names, routes: Sequence[Route]
+    ) -> Iterator[tuple[str, str]]:
+        """List the names, of which one that stands there in two ways is there twice."""
+        if server.mode == "PASSTHROUGH":
+            path = server.hosts[0].path if server.hosts else server.path
+            for route in routes:
+                for name in route.passed if route.is_for(server) else ():
+                    # istiod leaves out the second of the same bind (`CheckDuplicates`).
+                    if (server.bind, name) not in self._passed:
+                        self._passed.add((server.bind, name))
+                        yield path, name.lower()
+        elif server.mode == "AUTO_PASSTHROUGH":
+            # It has a filter chain for each of Istio's clusters within its hosts.
+            clusters = [name for name in names.covering if name.startswith(_CLUSTER)]
+            for cluster in clusters if names.by_cluster else ():
+                for host in server.hosts:
+                    if host.sni == _EVERY or _is_within(cluster, host.sni):
+                        yield host.path, cluster
+                        break
+        elif server.terminates or any(each.tcp and each.is_for(server) for each in routes):
+            ways = {host.name.rpartition("/")[2]: host for host in reversed(server.hosts)}
+            for host in reversed(ways.values()):
+                yield host.path, host.sni
 
 
 def conflict(
     ours: Server,
     other: Server,
     names: Names,
-    routed: Routed,
+    routes: Sequence[Route],
     chains: Chains,
     *,
     older: bool | None,
 ) -> Conflict | None:
     """Say how another server on the same address and port is in the way; None: it is not.
 
-    `chains` are those of the other Gateway's earlier servers there, to which this adds its own.
+    `routes` are those of the other Gateway, and `chains` those of its earlier servers there, to
+    which this adds its own.
     `older` says whether the other Gateway is the older one; None: their ages are not known.
     """
     if left_out := _of_one_name(ours, other):
         return left_out
     if chains.leave_out(other):
         return None
-    matched = list(_matched(other, names, routed))
-    twice = chains.add(other, matched)
+    matched = chains.add(other, names, routes)
+    twice = chains.twice(matched)
     if ours.layer == other.layer == Layer.HTTP:
         # istiod merges them; with an address that is written otherwise, into two filter chains.
         differs = ours.bind != other.bind
@@ -164,27 +196,13 @@ def _of_hosts(ours: Server, matched: list[tuple[str, str]], names: Names) -> Ite
                 yield Conflict(path, f"host {name}", Outcome.NARROWER, certain=False)
 
 
-def _matched(server: Server, names: Names, routed: Routed) -> Iterator[tuple[str, str]]:
-    """List the names for which a server gets filter chains, each with its path.
-
-    One that stands there in two ways is there twice.
-    """
-    if server.mode == "PASSTHROUGH":
-        path = server.hosts[0].path if server.hosts else server.path
-        for namespace, name in routed.sni:
-            if routed.reaches(server, namespace):
-                yield path, name
-        return
-    if server.mode == "AUTO_PASSTHROUGH":
-        # It has a filter chain for each of Istio's clusters within its hosts.
-        clusters = [name for name in names.covering if name.startswith(_CLUSTER)]
-        for host in server.hosts if names.by_cluster else ():
-            for name in clusters if host.sni == _EVERY else [host.sni]:
-                yield host.path, name
-    elif server.terminates or any(routed.reaches(server, each) for each in routed.tcp):
-        ways = {host.name.rpartition("/")[2]: host for host in reversed(server.hosts)}
-        for host in reversed(ways.values()):
-            yield host.path, host.sni
+def _meet(one: str, other: str) -> bool:
+    """Say whether two hosts, each perhaps a wildcard, have a name in common (`Matches`)."""
+    if one.startswith(_EVERY) and other.startswith(_EVERY):
+        return one[1:].endswith(other[1:]) or other[1:].endswith(one[1:])
+    if one.startswith(_EVERY):
+        return other.endswith(one[1:])
+    return one.endswith(other[1:]) if other.startswith(_EVERY) else one == other
 
 
 def _is_within(name: str, host: str) -> bool:

@@ -56,7 +56,7 @@ from mesh_policy.mesh.workload import Workload, pod_ports
 from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN, ServiceName
 from mesh_policy.reading.dns_names import wildcards_over
 from mesh_policy.reading.domains import apps_domain
-from mesh_policy.reading.gateway_conflicts import Chains, Names, Outcome, Routed, conflict
+from mesh_policy.reading.gateway_conflicts import Chains, Names, Outcome, Route, conflict
 from mesh_policy.reading.istio_gateways import Host, Layer, Server, servers
 from mesh_policy.reading.label_selectors import Labels, Subsets, labels, written
 from mesh_policy.reading.objects import Object
@@ -132,8 +132,8 @@ def _with_knative(world: World, mesh: Mesh | None, read: Gateways) -> Iterator[F
         ]
         home = mesh.ingress.namespace if mesh else ""
         for workload in carrying or [Workload(home, selector)]:
-            routed = _routes(world, workload.namespace)
-            yield from _on_workload(world, workload, selection, ours, routed)
+            routes = _routes(world, workload.namespace)
+            yield from _on_workload(world, workload, selection, ours, routes)
 
 
 def _on_workload(
@@ -141,7 +141,7 @@ def _on_workload(
     workload: Workload,
     selection: Selection,
     ours: list[_Ours],
-    routed: dict[tuple[str, str], Routed],
+    routes: dict[tuple[str, str], list[Route]],
 ) -> Iterator[Finding]:
     ports = pod_ports(world, workload)
     by_port = {ports.get(each.server.port, each.server.port): each for each in ours}
@@ -156,12 +156,12 @@ def _on_workload(
         if own is None or _is_knatives(found.item) or found.server.address != own.server.address:
             continue
         ref = found.item.ref
-        routes = routed.get((ref.namespace, ref.name), Routed())
-        yield from _meeting(world, own, found, routes, chains[ref, found.port])
+        its = routes.get((ref.namespace, ref.name), [])
+        yield from _meeting(world, own, found, its, chains[ref, found.port])
 
 
 def _meeting(
-    world: World, own: _Ours, found: Asked, routes: Routed, chains: Chains
+    world: World, own: _Ours, found: Asked, routes: list[Route], chains: Chains
 ) -> Iterator[Finding]:
     item, server = found.item, found.server
     older = is_older(world, item, own.item)
@@ -261,30 +261,30 @@ def _covering(domain: str) -> set[str]:
     return {f"*.{kept}", *wildcards_over(kept)} if domain else set()
 
 
-def _routes(world: World, namespace: str) -> dict[tuple[str, str], Routed]:
+def _routes(world: World, namespace: str) -> dict[tuple[str, str], list[Route]]:
     """Return what VirtualServices route of TCP and of names passed through, by Gateway.
 
     Those that are not exported to the namespace of the gateway's pods are not among them.
     """
-    sni: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    tcp: dict[tuple[str, str], set[str]] = defaultdict(set)
+    found: dict[tuple[str, str], list[Route]] = defaultdict(list)
     for item in world.objects(VIRTUAL_SERVICE):
         exported = strings(item.get("spec", "exportTo"))
         own = "." in exported and item.ref.namespace == namespace
         if exported and not own and {"*", namespace}.isdisjoint(exported):
             continue
-        bound = [_gateway_of(name, item) for name in strings(item.get("spec", "gateways"))]
-        names = [
-            (item.ref.namespace, name.lower())
+        passed = [
+            name
             for route in items(item.get("spec", "tls"))
             for match in items(at(route, "match"))
             for name in strings(at(match, "sniHosts"))
         ]
-        for gateway in bound:
-            sni[gateway].extend(names)
-            if items(item.get("spec", "tcp")):
-                tcp[gateway].add(item.ref.namespace)
-    return {key: Routed(tuple(sni[key]), frozenset(tcp[key])) for key in {*sni, *tcp}}
+        tcp = bool(items(item.get("spec", "tcp")))
+        if passed or tcp:
+            hosts = tuple(strings(item.get("spec", "hosts")))
+            route = Route(item.ref.namespace, hosts, tuple(passed), tcp)
+            for name in strings(item.get("spec", "gateways")):
+                found[_gateway_of(name, item)].append(route)
+    return found
 
 
 def _gateway_of(name: str, item: Object) -> tuple[str, str]:
