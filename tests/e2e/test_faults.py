@@ -400,7 +400,7 @@ REVIEW = Place("authorization.k8s.io/v1", "SubjectAccessReview", "", "")
 
 
 def test_no_right_to_one_kind(trial: Trial) -> None:
-    documents = list(roles("base"))
+    documents = list(roles("base", "service-mesh-2"))
     (binding, *_) = (each for each in documents if "subjects" in each)
     user, kind = binding["subjects"][0]["name"], "knativeeventings"
     (role,) = (each for each in documents if kind in json.dumps(each))
