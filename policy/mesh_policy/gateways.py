@@ -62,8 +62,7 @@ def gateways(world: World, mesh: Mesh | None, *, serverless: bool) -> Gateways:
     """Gather what a control plane reads: Knative's Gateways in any case, where it is theirs."""
     found: list[Read] = []
     findings: list[Finding] = []
-    others = [each for each in world.meshes if mesh and each.namespace != mesh.namespace]
-    taken = {each.namespace for each in others}.union(*(each.explicit for each in others))
+    taken = _taken(world, mesh)
     homes = {each.namespace for each in workloads(mesh)} if mesh and mesh.scoped else None
     for item in world.objects(GATEWAY):
         namespace = item.ref.namespace
@@ -88,6 +87,17 @@ def gateways(world: World, mesh: Mesh | None, *, serverless: bool) -> Gateways:
         elif len(selected) == len(mapping(selector)):
             found.append(Read(item, selected, doubt))
     return Gateways(tuple(found), tuple(findings))
+
+
+def _taken(world: World, mesh: Mesh | None) -> frozenset[str]:
+    """Return the namespaces that are another mesh's, and so not this one's.
+
+    A control plane of Service Mesh 3 reads Gateways there, too, but for its discovery selectors.
+    """
+    if mesh is None or mesh.discovery is not None:
+        return frozenset()
+    others = [each for each in world.meshes if each.namespace != mesh.namespace]
+    return frozenset[str]().union(*({each.namespace, *each.explicit} for each in others))
 
 
 def _revision(world: World, item: Object, mesh: Mesh | None) -> str:

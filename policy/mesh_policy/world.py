@@ -28,7 +28,7 @@ from mesh_policy.mesh.control_plane import patched
 from mesh_policy.mesh.injectors import Injectors
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.mesh.serverless import injectors, meshes, serverless_mesh
-from mesh_policy.reading.knative import asks_for_mesh
+from mesh_policy.reading.knative import asks_for_mesh, refuses_mesh
 from mesh_policy.reading.objects import (
     Given,
     Malformed,
@@ -135,18 +135,34 @@ class World(Objects):
         return None if self.is_plain else serverless_mesh(self, self.meshes)
 
     @cached_property
+    def elsewhere(self) -> frozenset[str]:
+        """The namespaces of other meshes than Serverless's, whose proxies heed those alone."""
+        own = self.serverless_mesh
+        if own is None:
+            return frozenset()
+        others = (each for each in self.meshes if each is not own)
+        found = frozenset[str]().union(
+            *({each.namespace, each.root, *each.explicit} for each in others)
+        )
+        return found - own.explicit - {own.namespace, own.root}
+
+    @cached_property
     def is_plain(self) -> bool:
         """Whether Serverless is here, in no mesh, and nothing of it asks for one.
 
-        Whoever gives a mesh beside it without a cluster may mean the one for the other.
+        Whoever gives a mesh beside it without a cluster may mean the one for the other, unless
+        Istio is switched off in so many words.
         """
         resources = [*self.objects(SERVING), *self.objects(EVENTING)]
         if not resources or self.given_mesh is not None or any(map(asks_for_mesh, resources)):
             return False
-        places = (mesh.has(name) for mesh in self.meshes for name in KNATIVE_NAMESPACES)
+        inside = {mesh.has(name) for mesh in self.meshes for name in KNATIVE_NAMESPACES}
+        if any(map(refuses_mesh, self.objects(SERVING))):
+            apart = True not in inside
+        else:
+            apart = (self.complete or not self.meshes) and inside <= {False}
         return (
-            (self.complete or not self.meshes)
-            and all(inside is False for inside in places)
+            apart
             and not any(knative_gateway(self, name) for name in KNATIVE_GATEWAYS)
             and not any(item.ref.name == LOCAL_GATEWAY for item in self.objects(SERVICE))
         )

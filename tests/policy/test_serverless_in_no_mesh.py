@@ -185,9 +185,20 @@ def test_plain_serverless_beside_the_mesh_of_others_is_one_warning() -> None:
         "metadata": {"name": "default", "namespace": "shop-mesh"},
         "spec": {"members": ["shop"]},
     }
-    for mesh in ([plane, roll], [{**ISTIO, "spec": {"namespace": "shop-mesh"}}]):
-        (found,) = live([*mesh, PUBLIC, KOURIER, PLAIN_EVENTING], with_mesh_operator=True)
-        assert (found.rule.id, found.severity) == ("one-mesh-only", Severity.WARNING)
+    istio = {**ISTIO, "spec": {"namespace": "shop-mesh"}}
+    injecting = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "shop", "labels": {"istio-injection": "enabled"}},
+    }
+    for mesh in ([plane, roll], [istio], [istio, injecting]):
+        bodies = [*mesh, PUBLIC, KOURIER, PLAIN_EVENTING, KAFKA, SERVICE]
+        # Files say the same where Istio is switched off in so many words.
+        for results in (live(bodies, with_mesh_operator=True), of_files(bodies)):
+            (found,) = results
+            assert (found.rule.id, found.severity) == ("one-mesh-only", Severity.WARNING)
+    # Whether this one is meant for the mesh, files do not say.
+    assert len(of_files([plane, roll, PLAIN])) > 1
     # With a member of its own, Serverless is meant for the mesh.
     joined = {**roll, "spec": {"members": ["knative-serving"]}}
     said = {each.rule.id for each in live([plane, joined, KOURIER], with_mesh_operator=True)}

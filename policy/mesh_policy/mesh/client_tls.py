@@ -1,7 +1,7 @@
 """With what TLS clients of a mesh call its Services."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -39,6 +39,8 @@ class ClientTls:
     mesh: Mesh
     ages: Ages
     others: Sequence[Target] = ()
+    elsewhere: Collection[str] = ()
+    """The namespaces of other meshes: what is said there, clients of this one do not heed."""
 
     @cached_property
     def rules(self) -> DestinationRules:
@@ -46,7 +48,8 @@ class ClientTls:
         found = [
             item
             for item in self.objects.objects(DESTINATION_RULE)
-            if self.mesh.reads(item.ref.namespace) is not False
+            if item.ref.namespace not in self.elsewhere
+            and self.mesh.reads(item.ref.namespace) is not False
         ]
         exported = self.mesh.applied(self.mesh.variant.exported)
         return DestinationRules(found, self.mesh.root, exported, self.ages)

@@ -44,6 +44,11 @@ def asks_for_mesh(resource: Object) -> bool:
     return marked or has_unknown(resource.get("spec")) or uses_istio(resource) is not False
 
 
+def refuses_mesh(serving: Object) -> bool:
+    """Say whether a KnativeServing has another ingress, and Istio switched off."""
+    return truth(istio_switch(serving)[1]) is False and asks_for_mesh(serving) is False
+
+
 def lacking(metadata: Any) -> Iterator[tuple[str, Any]]:
     """List what sidecar injection lacks in an object's annotations and labels, with what is there.
 

@@ -27,7 +27,7 @@ def check(world: World) -> Iterator[Finding]:
     if mesh is None or not has_serverless(world):
         return
     others = [local_target(mesh)] if is_mutual(world) else []
-    calls = ClientTls(world, mesh, Ages(world.running), others)
+    calls = ClientTls(world, mesh, Ages(world.running), others, world.elsewhere)
     for item in world.objects(DESTINATION_RULE):
         if item.get("spec", "host") is UNKNOWN:
             yield item.unknown("spec.host")

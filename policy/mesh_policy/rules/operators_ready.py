@@ -128,7 +128,9 @@ def _serverless(world: World, item: Object) -> Iterator[Finding]:
 
 
 def _variant(world: World) -> Variant | None:
-    """Return the version of Service Mesh that Serverless is with; None: not known."""
+    """Return the version of Service Mesh that Serverless is with; None: none, or not known."""
+    if world.is_plain:
+        return None
     if world.serverless_mesh is not None and world.serverless_mesh.control_plane is not None:
         return world.serverless_mesh.variant
     found = {mesh.variant.version: mesh.variant for mesh in world.meshes if mesh.control_plane}

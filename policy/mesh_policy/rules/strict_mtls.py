@@ -56,13 +56,13 @@ def _counting(world: World, own: Mesh | None) -> Iterator[Authentication]:
     """List what counts in Serverless's mesh; what another mesh has for itself does not."""
     if own is None and world.meshes:
         return
-    others = {mesh.root for mesh in world.meshes if mesh is not own}
     root = own.root if own else ""
     items = (
         item
         for item in world.objects(PEER_AUTHENTICATION)
-        if item.ref.namespace not in others - {root}
-        and (own is None or own.reads(item.ref.namespace) is not False)
+        if item.ref.namespace == root
+        or own is None
+        or (item.ref.namespace not in world.elsewhere and own.has(item.ref.namespace) is not False)
     )
     yield from counting(items, root, Ages(world.running))
 
