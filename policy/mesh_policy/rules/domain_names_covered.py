@@ -15,12 +15,17 @@ from mesh_policy.documented.kinds import (
 from mesh_policy.documented.sections import ASSUMPTIONS
 from mesh_policy.findings import Finding, Ref, Severity
 from mesh_policy.mesh.gateway_secrets import named_secrets, served_names
-from mesh_policy.mesh.knative_gateways import ingress_gateways
-from mesh_policy.reading.cluster_hosts import is_cluster_local
+from mesh_policy.mesh.knative_gateways import (
+    default_gateways,
+    ingress_gateways,
+    local_gateways,
+)
+from mesh_policy.reading.cluster_hosts import ServiceName, is_cluster_local
 from mesh_policy.reading.dns_names import is_subdomain
 from mesh_policy.reading.domains import apps_domain
 from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
 from mesh_policy.reading.istio_credentials import served
+from mesh_policy.reading.istio_gateways import Server, servers
 from mesh_policy.reading.knative import config_map
 from mesh_policy.reading.knative_domains import (
     LONGEST_LABEL,
@@ -42,13 +47,16 @@ _SAMPLE: Final = ("my-project", "hello", "v1")
 _ANY_DOMAIN: Final = "apps.example.com"
 """Stands for the cluster's domain where that is not known."""
 _NEEDED: Final = "one label below the domain, as {{.Name}}-{{.Namespace}}.{{.Domain}} gives"
+_EVERY: Final = "*"
+_HOSTS: Final = "spec.servers[0].hosts"
 _OF_ITS_OWN: Final = (".Labels", ".Annotations")
 
 
 def check(world: World) -> Iterator[Finding]:
-    """Check the templates, the Knative Services that are here, and mapped domains."""
+    """Check the templates, Knative's Gateways, the Knative Services, and mapped domains."""
     for serving in world.objects(SERVING)[:1]:
         yield from _serving(world, serving)
+        yield from _gateways(world, naming(world, serving))
     for item in world.objects(DOMAIN_MAPPING):
         yield from _mapping(world, item)
 
@@ -124,6 +132,39 @@ def _sample(
             found = f"{show(template)}, which gives {host}; the certificate is for {first(known)}"
             yield serving.breaks(path, found, f"{_NEEDED}, or a certificate for all such names")
         return
+
+
+def _gateways(world: World, rules: Naming) -> Iterator[Finding]:
+    """Check that Knative's Gateways take the names, whatever namespace a route for them is in."""
+    namespace, name, _ = _SAMPLE
+    sample = Named(namespace, name, {}, {})
+    general = [each for each, selector in (rules.domains or {}).items() if not selector]
+    outside = [rules.host(sample, "", each) for each in general if not is_cluster_local(each)]
+    inside = ServiceName(name, namespace).host
+    for gateways, hosts in (
+        (default_gateways(world), outside or [None]),
+        (local_gateways(world), [inside]),
+    ):
+        for gateway in gateways:
+            for host in hosts:
+                yield from _taken(gateway, host)
+
+
+def _taken(gateway: Object, host: str | None) -> Iterator[Finding]:
+    """Check that a Gateway takes a host; None: one that is not known."""
+    found = list(servers(gateway))
+    known = [each for each in found if isinstance(each, Server)]
+    taken = [each.name for server in known for each in server.hosts]
+    if _EVERY in taken or not taken:
+        return
+    if unknown := [each for each in found if isinstance(each, str)]:
+        yield gateway.unknown(unknown[0])
+    elif host is None:
+        yield gateway.unsure(_HOSTS, f"{first(taken)}; what names Knative makes is not known")
+    elif not any(each.startswith(_EVERY) and host.endswith(each[1:]) for each in taken):
+        needed = f'"*", or a wildcard for {host}, of every namespace'
+        lost = (f"nobody answers for {host}",)
+        yield gateway.breaks(_HOSTS, first(taken), needed, consequences=lost)
 
 
 def _service(
@@ -203,16 +244,18 @@ def _wanted(world: World) -> Iterator[Ref]:
 
 RULE = Rule(
     id="domain-names-covered",
-    title="The certificate covers the names that Knative gives to Knative Services",
+    title="Gateways and certificate cover the names that Knative gives to Knative Services",
     severity=Severity.ERROR,
     why=(
         "A wildcard stands for one label. With a template that puts the namespace into a label "
         "of its own, as Knative's default does and OpenShift's does not, no client trusts what "
-        "the gateway serves. A label of more than 63 characters is no name at all."
+        "the gateway serves. A label of more than 63 characters is no name at all. And of a name "
+        "that is not among the hosts of Knative's Gateways, istiod routes nothing."
     ),
     remedy=(
         "Leave domain-template and tag-template of config-network to the operator, or let name, "
-        "namespace and tag stand in one label; shorten what is too long."
+        "namespace and tag stand in one label; shorten what is too long. Let Knative's Gateways "
+        'have the host "*".'
     ),
     section=ASSUMPTIONS,
     kinds=MESH_KINDS | {SERVING, GATEWAY, INGRESS_CONFIG, KNATIVE_SERVICE, DOMAIN_MAPPING},

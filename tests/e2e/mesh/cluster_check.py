@@ -1,17 +1,36 @@
 """`serverless-mesh check` on the live cluster, as a user runs it."""
 
 import subprocess
+from pathlib import Path
 
-from mesh.installation import Installation
+import yaml
+
+from mesh.installation import Installation, Manifest
 from toolchain.paths import ROOT, VENV
 
 
-def check(installation: Installation) -> "subprocess.CompletedProcess[str]":
-    """Check the live cluster, as a user would."""
+def check(
+    installation: Installation, *manifests: Manifest, folder: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Check the live cluster, as a user would; with manifests, as it would be with those."""
+    arguments: list[str | Path] = ["--kubeconfig", installation.kubeconfig]
+    if folder is not None:
+        file = folder / "manifests.yaml"
+        file.write_text(yaml.safe_dump_all(manifests), encoding="utf-8")
+        arguments += ["--file", file]
     return subprocess.run(
-        [VENV / "bin" / "serverless-mesh", "check", "--kubeconfig", str(installation.kubeconfig)],
+        [VENV / "bin" / "serverless-mesh", "check", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def assert_found(
+    done: "subprocess.CompletedProcess[str]", rule: str, symptom: str, severity: str = "ERROR"
+) -> None:
+    """See that a rule found something, and says what it does to traffic."""
+    findings = [each for each in done.stdout.split("\n\n") if each.startswith(f"{severity} {rule}")]
+    assert findings, done.stdout + done.stderr
+    assert symptom in findings[0]
