@@ -1,8 +1,9 @@
 """What the traffic tests hold: a mesh with what the project declares, and the client."""
 
+import copy
 import subprocess
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,23 @@ WITHIN = 60.0
 UP_WITHIN = 300.0
 """Seconds for `pulumi up`; it takes half a minute."""
 
-BOTH = pytest.mark.parametrize(
-    "installation", ["service_mesh_2", "service_mesh_3"], indirect=True, scope="module"
-)
+MESHES = ("service_mesh_2", "service_mesh_3")
+BOTH = pytest.mark.parametrize("installation", MESHES, indirect=True, scope="module")
 """Marks tests of what both meshes give to Serverless."""
 
 # curl's exit codes.
 REFUSED_BY_US = 60
 """The server's certificate is not trusted."""
+
+
+def put(manifest: Manifest, path: Sequence[str | int], value: object) -> Manifest:
+    """Return an object with another value at a path."""
+    changed = copy.deepcopy(manifest)
+    place: Any = changed
+    for key in path[:-1]:
+        place = place.setdefault(key, {}) if isinstance(key, str) else place[key]
+    place[path[-1]] = value
+    return changed
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,12 @@ class Installation:
         """The proxy in it."""
         assert self.pod.sidecar is not None
         return self.pod.sidecar
+
+    def renew_gateways(self) -> None:
+        """Have the proxies of the ingress gateway start again."""
+        for pod in self.gateway_pods:
+            assert pod.sidecar is not None
+            pod.sidecar.stop()
 
     def restart(self, namespace: str) -> None:
         """Let the pods of a namespace be made anew, and wait until they are there."""

@@ -13,6 +13,7 @@ import pytest
 from components.gateways import local_gateway as gateway_manifest
 from components.gateways import local_gateway_rule, local_gateway_service
 from mesh.client import LOCAL_HOST, ask, local_gateway
+from mesh.cluster_check import assert_found, check
 from mesh.conftest import Keep
 from mesh.installation import GREETING, Installation, Manifest
 from serverless_mesh.settings import ServiceMesh3
@@ -98,6 +99,7 @@ def test_without_the_rule_clients_send_plaintext_and_are_cut(
                 about["metadata"]["namespace"])  # fmt: skip
     client.mesh.objects.delete(rule)
     client.until(lambda: "upstream connect error" in call(client), "the gateway cuts the call")
+    assert_found(check(client), "local-gateway-mutual-tls", "in plaintext")
 
 
 def outside(installation: Installation) -> str:
@@ -145,3 +147,8 @@ def test_gateway_and_service_have_one_layout(
         plain.apply(manifest)
     assert local_gateway(plain)[1] == target
     plain.until(lambda: outside(plain) == answer, "the layout has reached the gateway")
+    found = check(plain)
+    if answer:
+        assert "ERROR gateway-service" not in found.stdout
+    else:
+        assert_found(found, "gateway-service", "nobody listens at the targetPort")

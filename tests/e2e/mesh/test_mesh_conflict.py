@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import PulumiStack, make_stack
-from mesh.cluster_check import check
+from mesh.cluster_check import assert_found, check
 from mesh.conftest import Keep
 from mesh.installation import BOTH, REFUSED_BY_US, Answer, Installation, Manifest
 from mesh.issuer import Issuer
@@ -70,6 +70,7 @@ def test_the_older_gateway_takes_the_hosts_of_ours(
         installation.apply(ours)
         # Istio lets the older one have the hosts: ours is there and serves nobody.
         assert_taken(installation, other)
+        assert_found(check(installation), CONFLICT, "this one is older")
     finally:
         objects.delete(foreign)
 
@@ -98,10 +99,7 @@ def test_a_narrower_wildcard_takes_the_hosts_of_ours(
         installation.apply(foreign)
         until_it_serves(installation, other)
         assert_taken(installation, other)
-        assert (
-            f"ERROR {CONFLICT}: Gateway default/shop spec.servers[0].hosts[0]: found "
-            in check(installation).stdout
-        )
+        assert_found(check(installation), CONFLICT, "the narrower host goes first")
     finally:
         installation.mesh.objects.delete(foreign)
 

@@ -4,21 +4,18 @@ One table for both; of Service Mesh 3 alone are a gateway with a Service and a R
 discovery selectors.
 """
 
-import copy
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from mesh.cluster_check import assert_found, check
 from mesh.conftest import Keep
-from mesh.installation import MESHES, Installation, Manifest
+from mesh.installation import BOTH, MESHES, Installation, put
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
 PLACE = "knative-serving-ingress"
 GATEWAY = "knative-istio-ingressgateway"
 THREE = ("service_mesh_3",)
-ACTIVATOR = ("apps/v1", "Deployment", "activator", "knative-serving")
 
 
 @dataclass(frozen=True)
@@ -35,15 +32,6 @@ class Fault:
     symptom: str
     meshes: tuple[str, ...] = MESHES
     anew: bool = False
-
-    def in_(self, manifest: Manifest) -> Manifest:
-        """Return the object with the fault."""
-        changed = copy.deepcopy(manifest)
-        place: Any = changed
-        for key in self.path[:-1]:
-            place = place.setdefault(key, {}) if isinstance(key, str) else place[key]
-        place[self.path[-1]] = self.value
-        return changed
 
 
 INGRESS_GATEWAY = (
@@ -70,7 +58,7 @@ FAULTS = {
         ("spec", "servers", 0, "hosts"),
         ["*.example.org"],
         "domain-names-covered",
-        "",
+        "istiod routes nothing",
     ),
     "the Service selects other pods": Fault(
         ("v1", "Service", GATEWAY, PLACE),
@@ -113,14 +101,14 @@ FAULTS = {
 )
 def test_traffic_stops(installation: Installation, keep: Keep, fault: Fault) -> None:
     installation.until(installation.answers, "the documentation's curl answers")
-    installation.apply(fault.in_(keep(*fault.of)))
+    installation.apply(put(keep(*fault.of), fault.path, fault.value))
     if fault.anew:
         installation.renew_gateways()
     installation.until(lambda: not installation.answers(), "the documentation's curl fails")
     assert_found(check(installation), fault.rule, fault.symptom)
 
 
-@pytest.mark.parametrize("installation", MESHES, indirect=True, scope="module")
+@BOTH
 def test_the_secret_is_in_another_namespace(installation: Installation, keep: Keep) -> None:
     place = installation.settings.mesh.ingress.namespace
     secret = keep("v1", "Secret", "wildcard-certs", place)
@@ -135,7 +123,7 @@ def test_the_secret_is_in_another_namespace(installation: Installation, keep: Ke
         installation.mesh.objects.delete(elsewhere)
 
 
-@pytest.mark.parametrize("installation", MESHES, indirect=True, scope="module")
+@BOTH
 def test_a_rule_has_clients_send_plaintext(installation: Installation) -> None:
     rule = {
         "apiVersion": "networking.istio.io/v1",
@@ -148,7 +136,7 @@ def test_a_rule_has_clients_send_plaintext(installation: Installation) -> None:
     }
     installation.apply(rule)
     try:
-        installation.until(lambda: not installation.answers(), "the sidecar cuts the gateway's call")
+        installation.until(lambda: not installation.answers(), "the sidecar cuts the call")
         assert_found(check(installation), "destination-rule-keeps-mtls", "cuts those calls off")
     finally:
         installation.mesh.objects.delete(rule)
