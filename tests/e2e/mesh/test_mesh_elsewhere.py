@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from mesh.client import LOCAL_HOST, ask, local_gateway, mesh_client
+from mesh.cluster_check import check
 from mesh.conftest import install
 from mesh.installation import GREETING, REFUSED_BY_US, Answer, Installation
 
@@ -12,6 +13,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
 NAMESPACE = "serverless-mesh"
 DOMAIN = "apps.other.example.org"
 SHOP = "shop.example.org"
+KNATIVES = "kn.example.org"
 STATUS = ("--output", "/dev/null", "--write-out", "%{http_code}")
 
 
@@ -52,3 +54,28 @@ def test_without_the_setting_the_further_name_is_refused(installation: Installat
 def test_another_clusters_domain_is_refused(elsewhere: Installation) -> None:
     url = "https://hello-default.apps.openshift.example.com"
     assert elsewhere.curl(url, through=elsewhere.gateway).code == REFUSED_BY_US
+
+
+def test_names_of_another_kind_and_no_eventing(elsewhere: Installation) -> None:
+    """Last, as an update of what runs: the certificate is for the new names as well."""
+    elsewhere.stack.configure(
+        {
+            "knative.eventing": False,
+            "knative.defaultDomain": KNATIVES,
+            "knative.domainTemplate": "{{.Name}}.{{.Namespace}}.{{.Domain}}",
+            "certificate.subjectAltNames": [SHOP, f"*.default.{KNATIVES}"],
+        }
+    )
+    elsewhere.up()
+    url = f"https://hello.default.{KNATIVES}"
+    assert elsewhere.stack.outputs()["verificationUrl"] == url
+    elsewhere.until(lambda: elsewhere.url == url, "the service has its new name")
+    elsewhere.until(elsewhere.answers, "the documentation's curl answers under it")
+    assert not elsewhere.mesh.objects.list("operator.knative.dev/v1beta1", "KnativeEventing")
+    roll = elsewhere.mesh.objects.find(
+        "maistra.io/v1", "ServiceMeshMemberRoll", "default", NAMESPACE
+    )
+    assert roll is not None
+    assert "knative-eventing" not in roll["spec"]["members"]
+    done = check(elsewhere)
+    assert done.returncode == 0, done.stdout + done.stderr
