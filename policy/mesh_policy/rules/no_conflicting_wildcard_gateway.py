@@ -84,7 +84,7 @@ def check(world: World) -> Iterator[Finding]:
             chain(_with_knative(world, mesh, read), _among_others(others, workloads(mesh)))
         )
         if mesh is not None and mesh.ingress.labels is None and mesh.control_plane is not None:
-            yield mesh.control_plane.unknown("spec.gateways.ingress.service.metadata.labels")
+            yield mesh.unclear(mesh.control_plane, mesh.variant.ingress_labels)
     else:
         for one in world.meshes or (None,):
             read = gateways(world, one, serverless=False)
