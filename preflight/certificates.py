@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Final
 
+from mesh_policy.documented.variants import Version, version_of
 from mesh_policy.reading import x509
 from serverless_mesh.settings import (
     PROJECT,
@@ -14,6 +15,7 @@ from serverless_mesh.settings import (
     FromPem,
     FromSecret,
     Issued,
+    ServiceMesh3,
     Settings,
     SettingsError,
 )
@@ -39,25 +41,46 @@ def check(settings: Settings, domain: str, found: tuple[str, str] | None, now: d
 def _problems(
     settings: Settings, domain: str, found: tuple[str, str] | None, now: datetime
 ) -> Iterator[str]:
-    wildcard = f"*.{domain}"
     key = settings.private_key.get_secret_value() if settings.private_key else ""
     match settings.certificate:
         case FromAuthority(ca_certificate=str(authority)):
             for problem in x509.authority_problems(authority, key, now):
                 yield _line(_setting(problem, "caCertificate"), problem)
         case FromPem() as section:
-            authority = section.ca_certificate or ""
-            for problem in x509.problems(section.certificate, key, wildcard, now, authority):
+            for problem in _unfit(settings, section, (section.certificate, key), domain, now):
                 yield _line(_setting(problem, "certificate"), problem)
             yield from _uncovered(settings, domain, x509.names(section.certificate))
         case FromSecret() as section if found is not None:
             place = f"the Secret {settings.mesh.ingress.namespace}/{section.secret}"
-            authority = section.ca_certificate or ""
-            for problem in x509.problems(*found, wildcard, now, authority):
-                yield _line(f"{problem.entry} of {place}", problem)
+            for problem in _unfit(settings, section, found, domain, now):
+                own = problem.entry in ("tls.crt", "tls.key")
+                where = f"{problem.entry} of {place}" if own else _setting(problem, "certificate")
+                yield _line(where, problem)
             yield from _uncovered(settings, domain, x509.names(found[0]))
     if isinstance(settings.certificate, Issued):
         yield from _uncovered(settings, domain, settings.certificate.names(domain))
+
+
+def _unfit(
+    settings: Settings,
+    section: FromPem | FromSecret,
+    pair: tuple[str, str],
+    domain: str,
+    now: datetime,
+) -> Iterator[x509.Problem]:
+    """Find what is wrong with a certificate and its key; what can't be told stops no update."""
+    authority, istio = section.ca_certificate or "", _istio(settings)
+    for problem in x509.problems(*pair, f"*.{domain}", now, authority, istio):
+        if isinstance(problem, x509.Problem):
+            yield problem
+
+
+def _istio(settings: Settings) -> Version | None:
+    """Return the Istio that serves the certificate; None where the settings do not say."""
+    mesh = settings.mesh
+    if isinstance(mesh, ServiceMesh3) and mesh.istio_version is not None:
+        return version_of(mesh.istio_version)
+    return mesh.variant.istio
 
 
 def _uncovered(settings: Settings, domain: str, names: Collection[str]) -> Iterator[str]:
@@ -76,7 +99,11 @@ def _uncovered(settings: Settings, domain: str, names: Collection[str]) -> Itera
 
 def _setting(problem: x509.Problem, certificate: str) -> str:
     """Return the key of the setting that a problem is about."""
-    places = {"tls.crt": f"certificate.{certificate}", "tls.key": "privateKey"}
+    places = {
+        "tls.crt": f"certificate.{certificate}",
+        "tls.key": "privateKey",
+        "ca.crt": "certificate.caCertificate",
+    }
     return f"{PROJECT}:{places[problem.entry]}"
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mesh_policy.documented.kinds import Kind
@@ -57,13 +57,15 @@ Loader.add_constructor("!unknown", _unknown)
 Loader.add_constructor("!certificate", _certificate)
 Loader.add_constructor("!secret", _secret)
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+CURVES: dict[int, ec.EllipticCurve] = {384: ec.SECP384R1(), 521: ec.SECP521R1()}
 
 
 @cache
 def private_key(whose: str, bits: int, curve: bool) -> Key:
-    return (
-        ec.generate_private_key(ec.SECP256R1()) if curve else rsa.generate_private_key(65537, bits)
-    )
+    """Make a key once; one on a curve is on P-256, unless `bits` are those of another."""
+    if curve:
+        return ec.generate_private_key(CURVES.get(bits, ec.SECP256R1()))
+    return rsa.generate_private_key(65537, bits)
 
 
 def private_pem(key: Key) -> str:
@@ -111,6 +113,24 @@ def certificate(
     )
 
 
+def weakly_signed(certificate: str, issuer_key: Key, weak: str) -> str:
+    """Sign a certificate again with `sha1` or `md5`, which cryptography makes no more of.
+
+    RSA with each of them has a name as long as RSA with SHA-256, so that no length changes.
+    """
+    assert isinstance(issuer_key, rsa.RSAPrivateKey)
+    named = bytes.fromhex("2a864886f70d0101")
+    last, digest = {"sha1": (b"\x05", hashes.SHA1()), "md5": (b"\x04", hashes.MD5())}[weak]
+    found = x509.load_pem_x509_certificate(certificate.encode())
+    signed, whole = (
+        each.replace(named + b"\x0b", named + last)
+        for each in (found.tbs_certificate_bytes, found.public_bytes(serialization.Encoding.DER))
+    )
+    signature = issuer_key.sign(signed, padding.PKCS1v15(), digest)
+    coded = base64.encodebytes(whole[: -len(signature)] + signature).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{coded}-----END CERTIFICATE-----\n"
+
+
 def tls_data(
     names: list[str] | None = None,
     common_name: str = "*.apps.openshift.example.com",
@@ -121,24 +141,41 @@ def tls_data(
     key: str = "own",
     use: str = "server",
     chain: str = "leaf",
+    digest: str = "",
     authority: str = "",
     encoded: bool = True,
 ) -> dict[str, str]:
     """Make `tls.crt` and `tls.key`.
 
-    `key: other` gives another certificate's key, `chain: full` adds the authority's certificate and
-    `chain: wrong` another one's; `authority: own` or `other` fills in `ca.crt`.
+    `key: other` gives another certificate's key. `chain: full` adds the authority's certificate,
+    `glued` without a new line before it, `crossed` as an older one, which has expired, signed it,
+    and `wrong` adds another one's; `unfit` has an intermediate one that is no authority.
+    `digest: sha1` or `md5` signs with that; `authority: own` or `other` fills in `ca.crt`.
     """
-    own = private_key("leaf", bits, curve)
+    own, middle = private_key("leaf", bits, curve), private_key("middle", 2048, False)
     root, other_root = private_key("root", 2048, False), private_key("other root", 2048, False)
     always = (-2, 3650)
     roots = {
-        "own": certificate("root", root, "root", root, [], always, ""),
-        "other": certificate("other", other_root, "other", other_root, [], always, ""),
+        "own": certificate("root", root, "root", root, [], always, "authority"),
+        "other": certificate("other", other_root, "other", other_root, [], always, "authority"),
     }
-    leaf = certificate(common_name, own, "root", root, names or [], (start, end), use)
+    issuer, issuer_key = ("middle", middle) if chain == "unfit" else ("root", root)
+    leaf = certificate(common_name, own, issuer, issuer_key, names or [], (start, end), use)
+    if digest:
+        leaf = weakly_signed(leaf, issuer_key, digest)
+    match chain:
+        case "full":
+            leaf += roots["own"]
+        case "glued":
+            leaf = leaf.rstrip() + roots["own"]
+        case "wrong":
+            leaf += roots["other"]
+        case "crossed":
+            leaf += certificate("root", root, "other", other_root, [], (-2, -1), "authority")
+        case "unfit":
+            leaf += certificate("middle", middle, "root", root, [], always, "")
     found = {
-        "tls.crt": leaf + {"leaf": "", "full": roots["own"], "wrong": roots["other"]}[chain],
+        "tls.crt": leaf,
         "tls.key": private_pem(own if key == "own" else private_key("other", 2048, False)),
     }
     if authority:

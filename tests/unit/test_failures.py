@@ -299,6 +299,7 @@ def test_a_certificate_of_version_2_is_a_finding(tmp_path: Path) -> None:
 
     now = datetime.now(UTC)
     (problem,) = x509.problems(version_2(), "", None, now)
+    assert isinstance(problem, x509.Problem)
     assert problem.found == "a certificate of an X.509 version other than 3"
     (problem,) = x509.authority_problems(version_2(), "", now)
     assert "version other than 3" in problem.found

@@ -7,7 +7,7 @@ import pytest
 
 from preflight import certificates
 from serverless_mesh.settings import Settings, SettingsError, refuse_plaintext
-from tests.policy.cases import Key, certificate, private_key, private_pem
+from tests.policy.cases import Key, certificate, private_key, private_pem, weakly_signed
 from tests.stack_files import settings
 
 DOMAIN = "apps.openshift.example.com"
@@ -61,6 +61,10 @@ def test_good_certificates_pass(chain: str) -> None:
         ({"certificate": leaf(days=(2, 90))}, "is valid from"),
         ({"certificate": "not a certificate"}, "no certificate in PEM"),
         ({"caCertificate": authority(KEY, "another")}, "authority"),
+        ({"caCertificate": "no authority"}, "certificate.caCertificate: found no certificate"),
+        ({"certificate": leaf().rstrip() + authority()}, "with something else on its line"),
+        ({"certificate": leaf() + authority(use="")}, "which may not sign others"),
+        ({"certificate": weakly_signed(leaf(), ROOT_KEY, "sha1")}, "is signed with SHA1"),
         (
             {
                 "certificate": leaf(key=private_key("short", 1024, False)),
@@ -69,10 +73,41 @@ def test_good_certificates_pass(chain: str) -> None:
             "1024 bits",
         ),
     ],
-    ids=["key", "no-key", "domain", "no-names", "expired", "not-yet", "no-pem", "chain", "short"],
+    ids=[
+        *("key", "no-key", "domain", "no-names", "expired", "not-yet", "no-pem", "chain"),
+        *("no-authority", "glued", "unfit", "weak", "short"),
+    ],
 )
 def test_a_wrong_certificate_is_refused(values: dict[str, str], said: str) -> None:
     assert said in refused(pem(**values))
+
+
+@pytest.mark.parametrize(
+    ("mesh", "served"),
+    [
+        ({}, False),
+        ({"version": 3}, True),
+        ({"version": 3, "istioVersion": "v1.24-latest"}, False),
+        ({"version": 3, "istioVersion": "v1.25.0"}, True),
+    ],
+    ids=["service-mesh-2", "unknown", "older", "newer"],
+)
+def test_a_curve_is_judged_by_the_meshs_istio(mesh: dict[str, object], served: bool) -> None:
+    key = private_key("curve", 384, True)
+    section = {"from": "pem", "certificate": leaf(key=key)}
+    given = settings(certificate=section, privateKey=private_pem(key), mesh=mesh)
+    if served:
+        certificates.check(given, DOMAIN, None, NOW)
+    else:
+        assert "certificate.certificate: found an EC key on secp384r1" in refused(given)
+
+
+def test_an_expired_signer_that_clients_may_trust_otherwise_stops_nothing() -> None:
+    old = private_key("old", 2048, False)
+    crossed = certificate("root", ROOT_KEY, "old", old, [], (-9, -1), "authority")
+    certificates.check(pem(certificate=leaf() + crossed), DOMAIN, None, NOW)
+    given = pem(certificate=leaf() + crossed, caCertificate=authority())
+    certificates.check(given, DOMAIN, None, NOW)
 
 
 def test_the_names_that_a_template_makes_are_covered() -> None:
@@ -117,6 +152,9 @@ def test_an_existing_secret_is_judged_where_it_could_be_read() -> None:
     certificates.check(given, DOMAIN, None, NOW)
     said = refused(given, (leaf(days=(-9, -1)), private_pem(KEY)))
     assert "tls.crt of the Secret istio-system/wildcard-certs: found CN=leaf expired" in said
+    trusting = settings(certificate={"from": "secret", "caCertificate": "no authority"})
+    said = refused(trusting, (leaf(), private_pem(KEY)))
+    assert "certificate.caCertificate: found no certificate" in said
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ class Variant:
     serverless: Version
     preview: tuple[Version, ...]
     """The versions of Serverless with which it is a Technology Preview only."""
+    istio: Version | None
+    """The newest Istio that comes with it; None: its control plane says which it is."""
     applied: Path
     """Where a live control plane says what it applies: its spec over its profiles; empty: nowhere.
     """
@@ -96,6 +98,7 @@ SERVICE_MESH_2: Final = Variant(
     least=(2, 2),
     serverless=(1, 31),
     preview=(),
+    istio=(1, 20),
     applied=("status", "appliedSpec"),
     profiles=("spec", "profiles"),
     known_profiles=frozenset({"default", "base", "small", "maistra", "servicemesh"}),
@@ -122,6 +125,7 @@ SERVICE_MESH_3: Final = Variant(
     least=(3, 0),
     serverless=(1, 37),
     preview=((1, 37),),
+    istio=None,
     applied=(),
     profiles=("spec", "profile"),
     known_profiles=frozenset(
@@ -158,6 +162,12 @@ ISTIO_LINES: Final[dict[Version, tuple[Version, ...]]] = {
 """The Istio that each version of the operator of Service Mesh 3 installs, its default first."""
 END_OF_LIFE: Final[dict[Version, tuple[Version, ...]]] = {(3, 4): ((1, 26),)}
 """The Istio that a version of the operator still knows and installs no longer."""
+
+CURVES_SINCE: Final[dict[str, Version]] = {"secp384r1": (1, 25), "secp521r1": (1, 25)}
+"""The Istio whose gateways first serve from EC keys on a curve other than P-256, by its name.
+
+Envoy took no other before 1.33.
+"""
 
 
 def pairs(variants: Iterable[Variant] = VARIANTS) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from mesh_policy.documented.kinds import CERTIFICATE, GATEWAY, INGRESS_CONFIG, MESH_KINDS, SECRET
 from mesh_policy.documented.names import INGRESS_PORT
 from mesh_policy.documented.sections import CERTIFICATE_SECTION
+from mesh_policy.documented.variants import Version, version_of
 from mesh_policy.findings import Finding, Ref, Severity
 from mesh_policy.mesh.gateway_secrets import named_secrets, secrets_of
 from mesh_policy.mesh.knative_gateways import default_gateways
@@ -20,10 +21,10 @@ from mesh_policy.reading.istio_credentials import (
     served,
 )
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.values import UNKNOWN, at, items, number, show, strings
-from mesh_policy.reading.x509 import covers, problems, unreadable
+from mesh_policy.reading.values import UNKNOWN, at, items, number, show, strings, text
+from mesh_policy.reading.x509 import Doubt, covers, problems, unreadable
 from mesh_policy.rule import Rule
-from mesh_policy.world import World
+from mesh_policy.world import World, serverless_plane
 
 _MODES: Final = ("SIMPLE", *MUTUAL_MODES)
 
@@ -142,9 +143,25 @@ def _secret(world: World, secret: Object, mutual: bool) -> Iterator[Finding]:
     authority = None if mutual else clients_authority(secret.body)
     known = authority if isinstance(authority, str) else ""
     places = {"tls.crt": pair.certificate_entry, "tls.key": pair.key_entry}
-    for problem in problems(certificate, key, wildcard, world.now, known):
-        place = places.get(problem.entry, problem.entry)
-        yield secret.breaks(f"data.{place}", problem.found, problem.needed)
+    for problem in problems(certificate, key, wildcard, world.now, known, _istio(world)):
+        place = f"data.{places.get(problem.entry, problem.entry)}"
+        if isinstance(problem, Doubt):
+            yield secret.unsure(place, problem.why)
+        else:
+            yield secret.breaks(place, problem.found, problem.needed)
+
+
+def _istio(world: World) -> Version | None:
+    """Return the Istio of the gateway, the newest that it may be; None where not known."""
+    for mesh, plane in serverless_plane(world):
+        if mesh.variant.istio is not None:
+            return mesh.variant.istio
+        written = plane.get("spec", "version")
+        if written is None and plane.ref in world.running:
+            # The operator chose one when it was made, and keeps to it.
+            written = world.running[plane.ref].get("spec", "version")
+        return version_of(text(written))
+    return None
 
 
 def _authority(world: World, secret: Object) -> Iterator[Finding]:
