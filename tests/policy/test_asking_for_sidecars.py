@@ -104,6 +104,28 @@ def test_a_knative_service_s_template_is_labelled(planes: list[str], added: Body
     assert found["metadata"]["annotations"] == annotations
 
 
+@pytest.mark.parametrize(
+    ("metadata", "added"),
+    [
+        ({}, {"annotations": {INJECT: "true", PROBES: "true"}}),
+        ({"labels": {INJECT: "true"}}, {"annotations": {PROBES: "true"}}),
+        ({"annotations": {INJECT: "False"}}, {"annotations": {INJECT: "False", PROBES: "true"}}),
+    ],
+)
+def test_a_knative_service_of_service_mesh_2_gets_the_annotations_of_which_nothing_is_said(
+    metadata: Body, added: Body
+) -> None:
+    body: Body = {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {"name": "hello", "namespace": "shop"},
+        "spec": {"template": {"metadata": metadata}},
+    }
+    found = knative_service_annotations.remediate(body, world([], ROLL))
+    assert found is not None
+    assert found["spec"]["template"]["metadata"] == {**metadata, **added}
+
+
 @pytest.mark.parametrize(("planes", "added"), OTHERS_FIRST)
 def test_the_gateway_s_template_is_labelled(planes: list[str], added: Body) -> None:
     labels = {"knative": "ingressgateway"}

@@ -262,10 +262,15 @@ class MemberWebhook(Webhooks):
 
 def member_injection(injector: Injector, pod: Pod, namespace: Any) -> Injection:
     """Say whether a pod in the namespace of a member of Service Mesh 2 is injected."""
+    if namespace is UNKNOWN:
+        return Unsure("the namespace's labels are unknown until update")
     for label in _IGNORED:
         if at(namespace, label) is not None:
             return NotInjected(Reason.REFUSED, f"the namespace has the label {label}")
-    if at(namespace, INJECTION) == "disabled":
+    legacy = at(namespace, INJECTION)
+    if legacy is UNKNOWN:
+        return Unsure(f"the namespace's label {INJECTION} is unknown until update")
+    if legacy == "disabled":
         return NotInjected(Reason.REFUSED, f"the namespace says {INJECTION}=disabled")
     if at(pod.labels, "app") == _ISTIOD:
         return NotInjected(Reason.REFUSED, "the pod is the control plane's own")

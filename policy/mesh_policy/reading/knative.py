@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any, Final
 
 from mesh_policy.documented.kinds import EVENTING
-from mesh_policy.documented.names import API_SERVER_CALLS, INJECT, REWRITE_PROBES
+from mesh_policy.documented.names import API_SERVER_CALLS, INJECT
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, mapping, text, truth
 
@@ -47,20 +47,6 @@ def asks_for_mesh(resource: Object) -> bool:
 def refuses_mesh(serving: Object) -> bool:
     """Say whether a KnativeServing has another ingress, and Istio switched off."""
     return truth(istio_switch(serving)[1]) is False and asks_for_mesh(serving) is False
-
-
-def lacking(metadata: Any) -> Iterator[tuple[str, Any]]:
-    """List what sidecar injection lacks in an object's annotations and labels, with what is there.
-
-    A label takes precedence over an annotation. UNKNOWN is given where it is not known.
-    """
-    labels, annotations = at(metadata, "labels"), at(metadata, "annotations")
-    injected = at(labels, INJECT)
-    if injected is None:
-        injected = at(annotations, INJECT)
-    for key, value in ((INJECT, injected), (REWRITE_PROBES, at(annotations, REWRITE_PROBES))):
-        if value is UNKNOWN or not truth(value):
-            yield key, value
 
 
 def config_map(resource: Object, name: str) -> Any:

@@ -16,9 +16,8 @@ from mesh_policy.findings import Finding, Severity
 from mesh_policy.mesh.injectors import template_source
 from mesh_policy.reading.ingress_class import CLASS_ANNOTATIONS, ISTIO_CLASS
 from mesh_policy.reading.injection import Injected, NotInjected, Pod, Reason, Unsure
-from mesh_policy.reading.knative import lacking
 from mesh_policy.reading.objects import Object, kind_of, ref_of
-from mesh_policy.reading.values import UNKNOWN, at, changed, settable, show, text, truth
+from mesh_policy.reading.values import UNKNOWN, at, changed, mapping, settable, show, text, truth
 from mesh_policy.rule import Rule
 from mesh_policy.sidecars import asking, by_label, injection
 from mesh_policy.world import World
@@ -66,12 +65,14 @@ def _without_passthrough(body: Mapping[str, Any]) -> Any:
 
 def _annotated(world: World, service: Object) -> Iterator[Finding]:
     """Check a service of Service Mesh 2: its sidecar, its probes, its namespace."""
-    for key, value in lacking(service.get(*_TEMPLATE)):
-        path = f"{'.'.join(_TEMPLATE)}.annotations.{key}"
-        if value is UNKNOWN:
-            yield service.unknown(path)
-        else:
-            yield service.breaks(path, show(value), _YES)
+    pod = template_source(service).pod
+    yield from _injected(world, service, pod)
+    probes = at(pod.annotations, REWRITE_PROBES)
+    path = f"{'.'.join(_TEMPLATE)}.annotations.{REWRITE_PROBES}"
+    if probes is UNKNOWN:
+        yield service.unknown(path)
+    elif not truth(probes):
+        yield service.breaks(path, show(probes), _YES)
     mesh = world.serverless_mesh
     inside = mesh.has(service.ref.namespace) if mesh else True
     if inside is None and not world.lacks_control_plane:
@@ -80,6 +81,20 @@ def _annotated(world: World, service: Object) -> Iterator[Finding]:
         yield service.breaks(
             "metadata.namespace", service.ref.namespace, f"a member of the mesh {mesh}"
         )
+
+
+def _injected(world: World, service: Object, pod: Pod) -> Iterator[Finding]:
+    """Check whether the webhook of Service Mesh 2 sends a service's pods to the injector."""
+    answer = injection(world, pod)
+    labelled = mapping(pod.labels).get(INJECT) is not None
+    own = at(pod.labels if labelled else pod.annotations, INJECT)
+    path = f"{'.'.join(_TEMPLATE)}.{'labels' if labelled else 'annotations'}.{INJECT}"
+    if isinstance(answer, Unsure):
+        yield service.unsure(path, answer.why)
+    elif isinstance(answer, NotInjected):
+        # What asks for itself and is refused all the same is refused for something else.
+        needed = f"{_YES}, and nothing that overrides it" if own == "true" else _YES
+        yield service.breaks(path, f"{show(own)}: {answer.why}", needed)
 
 
 def _labelled(world: World, service: Object) -> Iterator[Finding]:
@@ -120,18 +135,18 @@ def _missing(body: Mapping[str, Any], world: World) -> Iterator[tuple[tuple[str,
     """List the paths of the annotations and labels of which nothing is said, with their values."""
     if _without_passthrough(body) is None:
         yield ("metadata", "annotations", PASSTHROUGH), "true"
-    template = at(body, *_TEMPLATE)
-    if not by_label(world):
-        for key, value in lacking(template):
-            if value is None:
-                yield (*_TEMPLATE, "annotations", key), "true"
-        return
     pod = Pod.of(ref_of(body).namespace, at(body, "spec", "template"))
     answer = injection(world, pod)
     unasked = isinstance(answer, NotInjected) and answer.reason is Reason.NOT_ASKED
-    if unasked and at(pod.labels, INJECT) is None:
-        for key, value in asking(world).items():
+    unlabelled = unasked and at(pod.labels, INJECT) is None
+    if by_label(world):
+        for key, value in asking(world).items() if unlabelled else ():
             yield (*_TEMPLATE, "labels", key), value
+        return
+    if unlabelled and at(pod.annotations, INJECT) is None:
+        yield (*_TEMPLATE, "annotations", INJECT), "true"
+    if at(pod.annotations, REWRITE_PROBES) is None:
+        yield (*_TEMPLATE, "annotations", REWRITE_PROBES), "true"
 
 
 RULE = Rule(
@@ -144,7 +159,8 @@ RULE = Rule(
     ),
     remedy=(
         "With Service Mesh 2, add the three annotations of the documentation, and the namespace to "
-        "the member roll. With Service Mesh 3, add the annotation enablePassthrough, and the label "
+        "the member roll, without a label that keeps the injector out. With Service Mesh 3, add "
+        "the annotation enablePassthrough, and the label "
         'sidecar.istio.io/inject: "true" (or istio.io/rev) to the template or the namespace\'s.'
     ),
     section=VERIFICATION_SECTION,
