@@ -7,7 +7,7 @@ What can't be told is None throughout.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from mesh_policy.reading.label_selectors import matches
 from mesh_policy.reading.namespaces import NAME_LABEL
@@ -20,6 +20,15 @@ class Direction(Enum):
 
     INGRESS = ("Ingress", "ingress", "from")
     EGRESS = ("Egress", "egress", "to")
+
+
+class Port(NamedTuple):
+    """A port of pods, which policies look at, rather than that of their Service."""
+
+    number: int
+    protocol: str = "TCP"
+    name: str = ""
+    """What the pods call it; empty where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ def selecting(policies: Iterable[Object], pods: Pods, direction: Direction) -> l
 
 
 def allows(
-    policies: Iterable[Object], pods: Pods, other: Pods, port: int, direction: Direction
+    policies: Iterable[Object], pods: Pods, other: Pods, port: Port, direction: Direction
 ) -> bool | None:
     """Say whether a policy lets traffic through between the pods and others, to that port."""
     _, rules, side = direction.value
@@ -65,7 +74,7 @@ def allows(
 
 
 def admits(
-    policies: Iterable[Object], pods: Pods, other: Pods, port: int, direction: Direction
+    policies: Iterable[Object], pods: Pods, other: Pods, port: Port, direction: Direction
 ) -> bool | None:
     """Say whether such traffic is let through: allowed by a policy, or restricted by none."""
     found = list(policies)
@@ -123,25 +132,25 @@ def _peer(policy: Object, peer: Any, other: Pods) -> bool | None:
     return _all((there, chosen))
 
 
-def _ports(ports: Any, wanted: int) -> bool | None:
+def _ports(ports: Any, wanted: Port) -> bool | None:
     if ports is UNKNOWN:
         return None
     return _any(_port(entry, wanted) for entry in items(ports)) if items(ports) else True
 
 
-def _port(entry: Any, wanted: int) -> bool | None:
+def _port(entry: Any, wanted: Port) -> bool | None:
     port, last, protocol = (at(entry, key) for key in ("port", "endPort", "protocol"))
     if has_unknown([entry]):
         return None
-    if protocol is not None and protocol != "TCP":
+    if (protocol or "TCP") != wanted.protocol:
         return False
     if port is None:
         return True
     first = number(port)
     if first is None:
         # A name of a container's port.
-        return None
-    return first <= wanted <= (number(last) or first)
+        return True if wanted.name and port == wanted.name else None
+    return first <= wanted.number <= (number(last) or first)
 
 
 def _entries(rules: Any) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Network policies let the mesh in: those of Serverless count on the mesh's own."""
+"""Network policies let the mesh in, and sidecars out; those of Serverless count on the mesh's."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from mesh_policy.findings import Finding, Severity, Violation
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.knative import istio_switch, uses_istio
 from mesh_policy.reading.label_selectors import first
-from mesh_policy.reading.network_policies import Direction, Pods, admits, allows, selecting
+from mesh_policy.reading.network_policies import Direction, Pods, Port, admits, allows, selecting
 from mesh_policy.reading.objects import Object, ref_of
 from mesh_policy.reading.values import UNKNOWN, at, changed, has_unknown, settable, show, text
 from mesh_policy.rule import Rule
@@ -34,13 +34,15 @@ _PATH: Final = ("metadata", "annotations", NO_NETWORK_POLICIES)
 _PLACE: Final = ".".join(_PATH)
 _TRUE: Final = ("1", "t", "T", "TRUE", "true", "True")
 """What the operator takes for true in its annotation."""
-_ACTIVATOR_PORT: Final = 8012
-_AUTOSCALER_PORT: Final = 8080
-_DISPATCHER_PORT: Final = 8080
-_PROXY_PORT: Final = 8012
+_ACTIVATOR_PORT: Final = Port(8012)
+_AUTOSCALER_PORT: Final = Port(8080)
+_DISPATCHER_PORT: Final = Port(8080)
+_PROXY_PORT: Final = Port(8012)
 """Of the proxy of a Knative Service."""
-_GATEWAY_PORT: Final = 8443
-_DISCOVERY_PORT: Final = 15012
+_GATEWAY_PORT: Final = Port(8443)
+_WEBHOOK_PORT: Final = Port(WEBHOOK_PORT)
+_DISCOVERY_PORT: Final = Port(15012)
+_DNS_PORT: Final = Port(5353, "UDP", "dns")
 _ROUTERS: Final = Pods(
     "OpenShift's routers",
     PLATFORM_INGRESS_NAMESPACE,
@@ -57,9 +59,14 @@ _HOSTS: Final = Pods(
     {"policy-group.network.openshift.io/host-network": ""},
 )
 """Where the API server is, and routers may be, as OpenShift's policies know them."""
+_DNS: Final = Pods(
+    "the cluster's DNS",
+    "openshift-dns",
+    {"dns.operator.openshift.io/daemonset-dns": "default"},
+)
 
 
-_Through = Callable[[Iterable[Object], Pods, Pods, int, Direction], bool | None]
+_Through = Callable[[Iterable[Object], Pods, Pods, Port, Direction], bool | None]
 
 
 class _Flow(NamedTuple):
@@ -68,7 +75,7 @@ class _Flow(NamedTuple):
     pods: Pods
     others: tuple[Pods, ...]
     """Any of these will do."""
-    port: int
+    port: Port
     direction: Direction = Direction.INGRESS
 
     def __str__(self) -> str:
@@ -79,47 +86,63 @@ class _Flow(NamedTuple):
 
 
 def check(world: World) -> Iterator[Finding]:
-    """Check what Serverless generates, and the policies that others made, where the mesh has none.
+    """Check what Serverless generates, and the policies that others made.
 
-    What Service Mesh 2 makes by itself lets in whatever is in the mesh.
+    What Service Mesh 2 makes by itself lets in whatever is in the mesh. Nobody makes ways out.
     """
     for mesh, plane in serverless_plane(world):
         path = mesh.variant.network_policies
         managed = mesh.applied(path) if path else False
         if managed is UNKNOWN:
             yield mesh.unclear(plane, path)
-        elif managed is False and NETWORK_POLICY not in world.unread:
-            yield from _unmanaged(world, mesh)
+        if NETWORK_POLICY not in world.unread:
+            yield from _judged(world, mesh, unmanaged=managed is False)
 
 
-def _unmanaged(world: World, mesh: Mesh) -> Iterator[Finding]:
+def _judged(world: World, mesh: Mesh, *, unmanaged: bool) -> Iterator[Finding]:
     flows: dict[str, list[_Flow]] = defaultdict(list)
     for flow in _flows(world, mesh):
         flows[flow.pods.namespace].append(flow)
-    generating: set[str] = set()
-    for resource in (*world.objects(SERVING), *world.objects(EVENTING)):
-        namespace, value = resource.ref.namespace, resource.get(*_PATH)
-        on = _integrates(resource)
-        if on is False or text(value) in _TRUE or value is True:
-            continue
-        generating.add(namespace)
-        own = world.objects(NETWORK_POLICY, namespace)
-        complete = _are_complete(own, flows[namespace])
-        if value is UNKNOWN or on is None:
-            if not complete:
-                yield resource.unknown(_PLACE if value is UNKNOWN else istio_switch(resource)[0])
-        elif complete is None:
-            why = f"whether the policies of {namespace} let the mesh in is not known"
-            yield resource.unsure(_PLACE, why)
-        elif not complete:
-            found = f"{show(value)}, so that Serverless lets nothing in but monitoring"
-            plane = mesh.control_plane
-            related = tuple(item.ref for item in (*([plane] if plane else ()), *own[:2]))
-            needed = f'"true", or policies that let the mesh in: {_reason(mesh)}'
-            yield resource.breaks(_PLACE, found, needed, related)
+    generating = _generating(world) if unmanaged else []
+    for resource in generating:
+        yield from _generated(world, mesh, resource, flows[resource.ref.namespace])
+    # Who is let in there has been judged, or is the mesh's own affair.
+    settled = {resource.ref.namespace for resource in generating} if unmanaged else {*flows}
     for namespace, wanted in flows.items():
-        if namespace not in generating:
-            yield from _shut(world.objects(NETWORK_POLICY, namespace), wanted)
+        directions = (Direction.EGRESS,) if namespace in settled else tuple(Direction)
+        asked = [flow for flow in wanted if flow.direction in directions]
+        yield from _shut(world.objects(NETWORK_POLICY, namespace), asked)
+
+
+def _generating(world: World) -> list[Object]:
+    """Return the resources for which the operator makes policies, or may."""
+    found = []
+    for resource in (*world.objects(SERVING), *world.objects(EVENTING)):
+        value = resource.get(*_PATH)
+        if _integrates(resource) is not False and text(value) not in _TRUE and value is not True:
+            found.append(resource)
+    return found
+
+
+def _generated(
+    world: World, mesh: Mesh, resource: Object, flows: Sequence[_Flow]
+) -> Iterator[Finding]:
+    """Check whether policies of others let in what those of the operator shut out."""
+    namespace, value = resource.ref.namespace, resource.get(*_PATH)
+    own = world.objects(NETWORK_POLICY, namespace)
+    complete = _are_complete(own, flows)
+    if value is UNKNOWN or _integrates(resource) is None:
+        if not complete:
+            yield resource.unknown(_PLACE if value is UNKNOWN else istio_switch(resource)[0])
+    elif complete is None:
+        why = f"whether the policies of {namespace} let the mesh in is not known"
+        yield resource.unsure(_PLACE, why)
+    elif not complete:
+        found = f"{show(value)}, so that Serverless lets nothing in but monitoring"
+        plane = mesh.control_plane
+        related = tuple(item.ref for item in (*([plane] if plane else ()), *own[:2]))
+        needed = f'"true", or policies that let the mesh in: {_reason(mesh)}'
+        yield resource.breaks(_PLACE, found, needed, related)
 
 
 def _integrates(resource: Object) -> bool | None:
@@ -167,7 +190,7 @@ def _shut(policies: Sequence[Object], flows: Sequence[_Flow]) -> Iterator[Findin
     if out:
         to_blame = selecting(policies, out[0].pods, out[0].direction)
         kept = first([str(flow) for flow in out])
-        needed = "policies that let it through, in the mesh and to the webhooks"
+        needed = "policies that let it through"
         related = tuple(item.ref for item in to_blame[1:4])
         yield to_blame[0].breaks("spec", f"keeps {kept}", needed, related)
     elif doubtful:
@@ -183,7 +206,8 @@ def _flows(world: World, mesh: Mesh) -> Iterator[_Flow]:
     istiod = _pods(world, "istiod", mesh.namespace, {"app": "istiod"})
     if any(_integrates(item) is not False for item in world.objects(SERVING)):
         yield from _of_serving(world, activator, gateway)
-        yield _Flow(activator, (istiod,), _DISCOVERY_PORT, Direction.EGRESS)
+        for pods in (activator, *_knative_services(world)):
+            yield from _ways_out(pods, istiod)
         yield _Flow(istiod, (activator,), _DISCOVERY_PORT)
         yield _Flow(gateway, (_ROUTERS, _HOSTS), _GATEWAY_PORT)
     if any(_integrates(item) is not False for item in world.objects(EVENTING)):
@@ -191,8 +215,8 @@ def _flows(world: World, mesh: Mesh) -> Iterator[_Flow]:
         dispatcher = _pods(world, "channels", EVENTING_NAMESPACE, {"app": "imc-dispatcher"})
         webhook = _pods(world, "a webhook", EVENTING_NAMESPACE, {"app": "eventing-webhook"})
         yield _Flow(dispatcher, (broker,), _DISPATCHER_PORT)
-        yield _Flow(webhook, (_HOSTS,), WEBHOOK_PORT)
-        yield _Flow(broker, (istiod,), _DISCOVERY_PORT, Direction.EGRESS)
+        yield _Flow(webhook, (_HOSTS,), _WEBHOOK_PORT)
+        yield from _ways_out(broker, istiod)
 
 
 def _of_serving(world: World, activator: Pods, gateway: Pods) -> Iterator[_Flow]:
@@ -201,12 +225,23 @@ def _of_serving(world: World, activator: Pods, gateway: Pods) -> Iterator[_Flow]
     yield _Flow(autoscaler, (activator,), _AUTOSCALER_PORT)
     for name in ("webhook", "net-istio-webhook"):
         webhook = _pods(world, "a webhook", SERVING_NAMESPACE, {"app": name})
-        yield _Flow(webhook, (_HOSTS,), WEBHOOK_PORT)
+        yield _Flow(webhook, (_HOSTS,), _WEBHOOK_PORT)
+    for pods in _knative_services(world):
+        yield _Flow(pods, (activator,), _PROXY_PORT)
+
+
+def _ways_out(pods: Pods, istiod: Pods) -> Iterator[_Flow]:
+    """List what a sidecar needs to be configured: its control plane, and whoever knows that."""
+    yield _Flow(pods, (istiod,), _DISCOVERY_PORT, Direction.EGRESS)
+    yield _Flow(pods, (_DNS,), _DNS_PORT, Direction.EGRESS)
+
+
+def _knative_services(world: World) -> Iterator[Pods]:
+    """List the pods of one Knative Service a namespace, which stands for all of them."""
     services = {item.ref.namespace: item for item in reversed(world.objects(KNATIVE_SERVICE))}
     for namespace, service in sorted(services.items()):
         labels = {"serving.knative.dev/service": service.ref.name, "app": service.ref.name}
-        pods = _pods(world, "Knative Services", namespace, labels)
-        yield _Flow(pods, (activator,), _PROXY_PORT)
+        yield _pods(world, "Knative Services", namespace, labels)
 
 
 def _pods(world: World, what: str, namespace: str, labels: Mapping[str, Any]) -> Pods:
@@ -229,18 +264,19 @@ def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
 
 RULE = Rule(
     id="network-policies",
-    title="Network policies let the mesh in",
+    title="Network policies let the mesh in, and sidecars out to it",
     severity=Severity.ERROR,
     why=(
         "Serverless makes network policies that let in monitoring alone and count on the mesh's "
         "own. Service Mesh 3 makes none, nor does Service Mesh 2 with manageNetworkPolicy: false: "
         "then requests and events are not delivered, as with any other policy that shuts the mesh "
-        "out."
+        "out. A sidecar that reaches neither istiod nor the cluster's DNS is never configured."
     ),
     remedy=(
         "Annotate KnativeServing and KnativeEventing with "
         'serverless.openshift.io/disable-istio-net-policies-generation: "true", or let the mesh in '
-        "by policies of your own."
+        "by policies of your own. Where policies restrict the way out, let sidecars through to "
+        "istiod (port 15012) and to the pods of the cluster's DNS (port 5353, UDP)."
     ),
     section=NETWORK_POLICIES_SECTION,
     kinds=MESH_KINDS | {EVENTING, KNATIVE_SERVICE, NETWORK_POLICY},
