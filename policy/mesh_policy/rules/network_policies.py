@@ -22,7 +22,7 @@ from mesh_policy.documented.names import (
 from mesh_policy.documented.sections import NETWORK_POLICIES_SECTION
 from mesh_policy.findings import Finding, Severity, Violation
 from mesh_policy.mesh.mesh import Mesh
-from mesh_policy.reading.knative import istio_switch, uses_istio
+from mesh_policy.reading.knative import config_value, istio_switch, uses_istio
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.network_policies import Direction, Pods, Port, admits, allows, selecting
 from mesh_policy.reading.objects import Object, ref_of
@@ -66,6 +66,8 @@ _DNS: Final = Pods(
 )
 
 
+_NEVER_LEFT: Final = "-1"
+"""The burst of requests for which the activator always stays."""
 _Through = Callable[[Iterable[Object], Pods, Pods, Port, Direction], bool | None]
 
 
@@ -77,12 +79,14 @@ class _Flow(NamedTuple):
     """Any of these will do."""
     port: Port
     direction: Direction = Direction.INGRESS
+    when: str = ""
+    """When there is such traffic; empty: from the start."""
 
     def __str__(self) -> str:
-        other = self.others[0].what
+        kept, place = self.others[0].what, self.pods.what
         if self.direction is Direction.EGRESS:
-            return f"{self.pods.what} from {other}"
-        return f"{other} from {self.pods.what}"
+            kept, place = place, kept
+        return f"{kept} from {place} {self.when}".rstrip()
 
 
 def check(world: World) -> Iterator[Finding]:
@@ -185,15 +189,17 @@ def _shut(policies: Sequence[Object], flows: Sequence[_Flow]) -> Iterator[Findin
     if not policies:
         return
     shut = [(flow, _passes(admits, policies, flow)) for flow in flows]
-    out = [flow for flow, passes in shut if passes is False]
+    at_once = [flow for flow, passes in shut if passes is False and not flow.when]
+    out = [*at_once, *(flow for flow, passes in shut if passes is False and flow.when)]
     doubtful = [flow for flow, passes in shut if passes is None]
     if out:
         to_blame = selecting(policies, out[0].pods, out[0].direction)
         kept = first([str(flow) for flow in out])
         needed = "policies that let it through"
         related = tuple(item.ref for item in to_blame[1:4])
-        yield to_blame[0].breaks("spec", f"keeps {kept}", needed, related)
-    elif doubtful:
+        severity = None if at_once else Severity.WARNING
+        yield to_blame[0].breaks("spec", f"keeps {kept}", needed, related, severity=severity)
+    if doubtful and not at_once:
         yield policies[0].unsure("spec", f"whether policies keep {doubtful[0]} is not known")
 
 
@@ -226,8 +232,16 @@ def _of_serving(world: World, activator: Pods, gateway: Pods) -> Iterator[_Flow]
     for name in ("webhook", "net-istio-webhook"):
         webhook = _pods(world, "a webhook", SERVING_NAMESPACE, {"app": name})
         yield _Flow(webhook, (_HOSTS,), _WEBHOOK_PORT)
+    left = any(_burst_capacity(item) != _NEVER_LEFT for item in world.objects(SERVING))
     for pods in _knative_services(world):
         yield _Flow(pods, (activator,), _PROXY_PORT)
+        if left:
+            yield _Flow(pods, (gateway,), _PROXY_PORT, when="once the activator has stepped aside")
+
+
+def _burst_capacity(serving: Object) -> str:
+    """Return up to which burst of requests the activator stays between gateway and service."""
+    return str(config_value(serving, "autoscaler", "target-burst-capacity"))
 
 
 def _ways_out(pods: Pods, istiod: Pods) -> Iterator[_Flow]:
@@ -270,13 +284,15 @@ RULE = Rule(
         "Serverless makes network policies that let in monitoring alone and count on the mesh's "
         "own. Service Mesh 3 makes none, nor does Service Mesh 2 with manageNetworkPolicy: false: "
         "then requests and events are not delivered, as with any other policy that shuts the mesh "
-        "out. A sidecar that reaches neither istiod nor the cluster's DNS is never configured."
+        "out. A sidecar that reaches neither istiod nor the cluster's DNS is never configured. The "
+        "ingress gateway calls a Knative Service itself while it has pods to spare."
     ),
     remedy=(
         "Annotate KnativeServing and KnativeEventing with "
         'serverless.openshift.io/disable-istio-net-policies-generation: "true", or let the mesh in '
         "by policies of your own. Where policies restrict the way out, let sidecars through to "
-        "istiod (port 15012) and to the pods of the cluster's DNS (port 5353, UDP)."
+        "istiod (port 15012) and to the pods of the cluster's DNS (port 5353, UDP). Let both the "
+        "activator and the ingress gateway in to Knative Services (port 8012)."
     ),
     section=NETWORK_POLICIES_SECTION,
     kinds=MESH_KINDS | {EVENTING, KNATIVE_SERVICE, NETWORK_POLICY},
