@@ -5,7 +5,7 @@ What can't be told is None throughout.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -36,18 +36,19 @@ class Pods:
     """Pods of one kind, or the hosts of the cluster, which count as those of a namespace.
 
     `labels` are those that they carry for certain, among others. The namespace's labels are `given`
-    where all of them are known.
+    where all of them are known, but for those that it is `marked` with by an operator.
     """
 
     what: str
     namespace: str
     labels: Mapping[str, Any]
     given: Mapping[str, Any] | None = None
+    marked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def place(self) -> Mapping[str, Any]:
         """What is known of the namespace's labels."""
-        return {NAME_LABEL: self.namespace, **(self.given or {})}
+        return {NAME_LABEL: self.namespace, **self.marked, **(self.given or {})}
 
 
 def selecting(policies: Iterable[Object], pods: Pods, direction: Direction) -> list[Object]:

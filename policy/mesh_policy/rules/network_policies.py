@@ -14,6 +14,7 @@ from mesh_policy.documented.kinds import (
 )
 from mesh_policy.documented.names import (
     EVENTING_NAMESPACE,
+    MEMBER_OF,
     NO_NETWORK_POLICIES,
     PLATFORM_INGRESS_NAMESPACE,
     SERVING_NAMESPACE,
@@ -259,9 +260,11 @@ def _knative_services(world: World) -> Iterator[Pods]:
 
 
 def _pods(world: World, what: str, namespace: str, labels: Mapping[str, Any]) -> Pods:
-    found = world.get(NAMESPACE, "", namespace)
+    found, mesh = world.get(NAMESPACE, "", namespace), world.serverless_mesh
     known = found is not None and not has_unknown(found.get("metadata", "labels"))
-    return Pods(what, namespace, labels, found.labels if found and known else None)
+    member = mesh is not None and mesh.variant.roll and mesh.has(namespace)
+    marked = {MEMBER_OF: mesh.namespace} if mesh and member else {}
+    return Pods(what, namespace, labels, found.labels if found and known else None, marked)
 
 
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
