@@ -1,10 +1,10 @@
 """A mesh: its control plane, its members, and its gateways."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from mesh_policy.documented.kinds import DEPLOYMENT
 from mesh_policy.documented.names import GATEWAY_SELECTOR, GATEWAY_TEMPLATE, SCOPED_GATEWAYS
@@ -22,6 +22,17 @@ _OPERATORS: Final = "maistra.io/owner"
 """Label of what the Service Mesh operator makes; the control plane says what that will be."""
 
 
+class Refusal(NamedTuple):
+    """A membership that the operator does not take, what it says where, and what is needed."""
+
+    item: Object
+    path: str
+    found: str
+    needed: str
+    bars: bool
+    """Whether it keeps its namespace out even where a roll names that."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Mesh(ABC):
     """A mesh: its control plane (None: not seen, only its namespace is known) and its members.
@@ -36,6 +47,9 @@ class Mesh(ABC):
     control_plane: Object | None = None
     rolls: Sequence[Object] = ()
     memberships: Sequence[Object] = ()
+    """Those that the operator takes, or may."""
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
+    """Those that it does not take, one a namespace."""
     explicit: frozenset[str] = frozenset()
     everything: bool = False
     certain: bool = True
@@ -49,10 +63,18 @@ class Mesh(ABC):
 
     def has(self, namespace: str) -> bool | None:
         """Say whether a namespace is the control plane's or a member's; None: not known."""
-        if namespace == self.namespace or namespace in self.explicit or self.everything:
+        if namespace == self.namespace or namespace in self.explicit:
+            return True
+        if self.is_barred(namespace):
+            return False
+        if self.everything:
             return True
         unknown_name = namespace == repr(UNKNOWN)
         return False if self.certain and not unknown_name else None
+
+    def is_barred(self, namespace: str) -> bool:
+        """Say whether a namespace's own membership keeps it out, whatever a roll says."""
+        return namespace in self.refused and self.refused[namespace].bars
 
     def reads(self, namespace: str) -> bool | None:
         """Say whether the control plane reads Gateways and the like in a namespace."""

@@ -18,17 +18,29 @@ from mesh_policy.documented.variants import SERVICE_MESH_2, Path, Variant
 from mesh_policy.findings import Ref
 from mesh_policy.mesh.control_plane import applied
 from mesh_policy.mesh.discovery import Discovery
-from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.mesh.mesh import Mesh, Refusal
 from mesh_policy.mesh.workload import CANONICAL_NAME, Workload
 from mesh_policy.reading.istio_gateways import ports
 from mesh_policy.reading.label_selectors import Labels, labels, matches
 from mesh_policy.reading.objects import Object, Objects
-from mesh_policy.reading.values import at, has_unknown, items, mapping, strings, text, truth
+from mesh_policy.reading.values import (
+    UNKNOWN,
+    at,
+    has_unknown,
+    items,
+    mapping,
+    show,
+    strings,
+    text,
+    truth,
+)
 
 _ALL_GATEWAYS: Final = ("spec", "gateways", "enabled")
 _INGRESS: Final = ("spec", "gateways", "ingress", "enabled")
 _INGRESS_PORTS: Final = ("spec", "gateways", "ingress", "service", "ports")
 _INGRESS_NAMESPACE: Final = ("spec", "gateways", "ingress", "namespace")
+CONTROL_PLANE_NAME: Final = ("spec", "controlPlaneRef", "name")
+"""Where a membership names its control plane."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -125,7 +137,13 @@ def _mesh(
     rolls: Sequence[Object],
     memberships: Sequence[Object],
 ) -> ServiceMesh2:
-    explicit, everything, certain = _members(objects, rolls, memberships)
+    refusals = {item.ref: found for item in memberships if (found := _refusal(item, plane))}
+    taken = [item for item in memberships if item.ref not in refusals]
+    # One that bars comes last, and so stands for its namespace.
+    by_weight = sorted(refusals.values(), key=lambda found: found.bars)
+    refused = {found.item.ref.namespace: found for found in by_weight}
+    barred = {name for name, found in refused.items() if found.bars}
+    explicit, everything, certain = _members(objects, rolls, taken)
     unread = not objects.unread.keys().isdisjoint({MEMBER_ROLL, MEMBER})
     # Without a roll and without a cluster, any Gateway that is here may be this mesh's.
     read = None if rolls or memberships or objects.complete else Discovery(objects)
@@ -137,13 +155,31 @@ def _mesh(
         name=plane.ref.name if plane else "",
         control_plane=plane,
         rolls=rolls,
-        memberships=memberships,
-        explicit=explicit,
+        memberships=taken,
+        refused=refused,
+        explicit=explicit - barred,
         everything=everything,
         # Without a cluster, members may be named by objects that are not here.
         certain=certain and not unread and (objects.complete or bool(rolls)),
         discovery=read,
     )
+
+
+def _refusal(item: Object, plane: Object | None) -> Refusal | None:
+    """Return why the operator does not take a membership; None where it does, or may."""
+    if item.get("metadata", "name") is not UNKNOWN and item.ref.name != DEFAULT_ROLL:
+        needed = f"{DEFAULT_ROLL}, the only name that the operator takes"
+        return Refusal(item, "metadata.name", item.ref.name, needed, bars=False)
+    named = item.get(*CONTROL_PLANE_NAME)
+    if (
+        plane is None
+        or UNKNOWN in (named, plane.get("metadata", "name"))
+        or named == plane.ref.name
+    ):
+        return None
+    # For the roll, the operator would make the membership that is here already.
+    needed = f"{plane.ref.name}, the control plane of {plane.ref.namespace}"
+    return Refusal(item, ".".join(CONTROL_PLANE_NAME), show(named), needed, bars=True)
 
 
 def _members(
