@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from mesh_policy.reading.cluster_hosts import canonical
-from mesh_policy.reading.dns_names import Address, wildcards_over
+from mesh_policy.reading.dns_names import Address, is_label, wildcards_over
 from mesh_policy.reading.kafka_servers import Server
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, number, show, strings, text
@@ -26,6 +26,10 @@ PROTOCOLS: Final = (
     *("GRPC", "GRPC-WEB", "HTTP", "HTTP2", "HTTP_PROXY", "MONGO", "MYSQL", "REDIS", "UDP"),
 )
 """What Istio takes for a protocol, in upper case."""
+_ALL: Final = "*"
+_OWN: Final = "."
+_NOBODY: Final = "~"
+"""What exportTo takes besides names: every namespace, the entry's own, and none."""
 _RESOLVED: Final = ("DNS", "DNS_ROUND_ROBIN")
 
 
@@ -68,6 +72,13 @@ class Entry:
         found = [number(at(port, "number")) for port in nameless]
         return [port for port in found if port is not None]
 
+    def is_exported(self, namespace: str) -> bool:
+        """Say whether the proxies of a namespace see it, or may."""
+        exported = self.item.get("spec", "exportTo")
+        own = (_OWN,) if self.item.ref.namespace == namespace else ()
+        told = not {_ALL, namespace, *own}.isdisjoint(strings(exported))
+        return told or not items(exported) or has_unknown(exported)
+
     @property
     def resolution(self) -> str:
         """How its hosts are resolved."""
@@ -105,15 +116,15 @@ class Reach:
         """One of which it is not known what it covers, if there is one."""
         return next((entry for entry in self.entries if entry.doubtful), None)
 
-    def naming(self, server: Server) -> list[Entry]:
-        """Return the entries that name a server, by its host or its address, and its port."""
+    def naming(self, server: Server) -> Iterator[Entry]:
+        """List the entries that name a server, by its host or its address, and its port."""
         if isinstance(server.host, str):
             host = canonical(server.host)
             places = (self._by_host.get(name, ()) for name in (host, *wildcards_over(host)))
         else:
             places = (self._by_network.get(each, ()) for each in self._networks(server.host))
         found = (entry for place in places for entry in place)
-        return [entry for entry in found if server.port in entry.numbers]
+        yield from (entry for entry in found if server.port in entry.numbers)
 
     def taking(self, port: int) -> Entry | None:
         """Return an entry that takes all traffic to a port, whatever its host and address."""
@@ -139,6 +150,7 @@ def refusals(entry: Entry) -> Iterator[Refusal]:
     for index, network in enumerate(items(at(spec, "addresses"))):
         if _network(text(network)) is None:
             yield Refusal(f"spec.addresses[{index}]", show(network), "an address, or a network")
+    yield from _exports(spec, entry.item.ref.namespace)
     yield from _ports(spec)
     yield from _endpoints(spec, entry.resolution)
 
@@ -153,6 +165,23 @@ def _hosts(spec: Any) -> Iterator[Refusal]:
         if number_like or name in ("", "*"):
             needed = "a name: Istio refuses another host, and takes addresses in spec.addresses"
             yield Refusal(f"spec.hosts[{index}]", show(host), needed)
+
+
+def _exports(spec: Any, namespace: str) -> Iterator[Refusal]:
+    exported = items(at(spec, "exportTo"))
+    seen: set[str] = set()
+    for index, entry in enumerate(exported):
+        path, name = f"spec.exportTo[{index}]", namespace if entry == _OWN else text(entry)
+        if name in seen:
+            found = f"{show(entry)}, which is there already"
+            yield Refusal(path, found, f"each namespace once; {_OWN} is {namespace}")
+        elif entry not in (_OWN, _ALL, _NOBODY) and not is_label(name):
+            yield Refusal(path, show(entry), f"a namespace, {_OWN}, {_ALL} or {_NOBODY}")
+        seen.add(name)
+    for alone in (_ALL, _NOBODY):
+        if alone in seen and len(exported) > 1:
+            needed = f"{alone} alone, or none: Istio refuses it beside others"
+            yield Refusal("spec.exportTo", show(list(exported)), needed)
 
 
 def _ports(spec: Any) -> Iterator[Refusal]:

@@ -28,7 +28,6 @@ from mesh_policy.reading.values import (
     items,
     number,
     show,
-    strings,
     text,
     truth,
 )
@@ -54,24 +53,31 @@ class _Use(NamedTuple):
     namespace: str = EVENTING_NAMESPACE
 
 
+class _Sight(NamedTuple):
+    """The ServiceEntries that the proxies of a namespace see, and those kept from them."""
+
+    reach: Reach
+    kept: Reach
+
+
 def check(world: World) -> Iterator[Finding]:
     """Check every bootstrap server by the ServiceEntries in its reach, and these themselves."""
-    reaches: dict[str, Reach] = {}
+    sights: dict[str, _Sight] = {}
     entries = {item.ref: Entry(item) for item in world.objects(SERVICE_ENTRY, EVENTING_NAMESPACE)}
     spoken: dict[Ref, set[int]] = defaultdict(set)
     for found in _uses(world):
         if not isinstance(found, _Use):
             yield found
             continue
-        if found.namespace not in reaches:
-            reaches[found.namespace] = Reach(_in_reach(world, found.namespace))
-        reach = reaches[found.namespace]
-        naming = reach.naming(found.server)
+        if found.namespace not in sights:
+            sights[found.namespace] = _sight(world, found.namespace)
+        sight = sights[found.namespace]
+        naming = list(sight.reach.naming(found.server))
         for entry in naming:
             entries[entry.item.ref] = entry
             spoken[entry.item.ref].add(found.server.port or 0)
         if not naming:
-            yield from _unnamed(world, found, reach)
+            yield from _unnamed(world, found, sight)
     for kafka in world.objects(KAFKA):
         yield from _sink(kafka)
     for ref, entry in entries.items():
@@ -128,42 +134,59 @@ def _written(
             yield _Use(item, path, server, namespace)
 
 
-def _in_reach(world: World, namespace: str) -> Iterator[Entry]:
-    """List the ServiceEntries that the proxies of a namespace see."""
+def _sight(world: World, namespace: str) -> _Sight:
+    """Return what the proxies of a namespace see, and what not; its own comes first."""
     mesh = world.serverless_mesh
-    for item in world.objects(SERVICE_ENTRY):
-        own = item.ref.namespace == namespace
-        exported = item.get("spec", "exportTo")
-        wanted = {"*", namespace, *(["."] if own else [])}
-        told = not items(exported) or has_unknown(exported) or wanted & set(strings(exported))
-        if told and (own or mesh is None or mesh.reads(item.ref.namespace) is not False):
-            yield Entry(item)
+    entries = [
+        Entry(item)
+        for item in world.objects(SERVICE_ENTRY)
+        if item.ref.namespace == namespace
+        or mesh is None
+        or mesh.reads(item.ref.namespace) is not False
+    ]
+    entries.sort(key=lambda entry: entry.item.ref.namespace != namespace)
+    return _Sight(
+        Reach(entry for entry in entries if entry.is_exported(namespace)),
+        Reach(entry for entry in entries if not entry.is_exported(namespace)),
+    )
 
 
-def _unnamed(world: World, use: _Use, reach: Reach) -> Iterator[Finding]:
+def _unnamed(world: World, use: _Use, sight: _Sight) -> Iterator[Finding]:
     """Say what becomes of traffic to a server that no ServiceEntry in reach names."""
-    server = use.server
+    server, reach = use.server, sight.reach
     known = _is_known(world, server)
-    needed = f"a ServiceEntry with {_asked(server)}"
-    found = f"{server}, which no ServiceEntry covers"
     if known or SERVICE_ENTRY in world.unread:
         return
+    kept = next(sight.kept.naming(server), None)
+    found, needed, related = _uncovered(use, kept)
+    # An entry in the clients' own namespace is the one that is meant, and there is no other.
+    meant = kept is not None and kept.item.ref.namespace == use.namespace
     if doubtful := reach.doubtful:
         yield doubtful.item.unknown("spec")
     elif taking := reach.taking(server.port or 0):
         also = f"{server}, which {taking.item.ref} lets through by its port alone"
-        related = (taking.item.ref,)
-        yield use.item.breaks(use.path, also, needed, related, severity=Severity.WARNING)
+        by = (taking.item.ref,)
+        yield use.item.breaks(use.path, also, needed, by, severity=Severity.WARNING)
     elif known is None:
         yield use.item.unsure(use.path, f"whether the mesh knows a Service {server} is not known")
-    elif not reach.entries and not world.complete:
+    elif not reach.entries and not world.complete and not meant:
         yield from world.missing(SERVICE_ENTRY, use.namespace, "kafka-cluster", needed)
     elif (policy := _outbound(world)) == _ALLOW_ANY:
         found += f", so that it is passed through as all that is unknown is ({policy})"
-        yield use.item.breaks(use.path, found, needed, severity=Severity.WARNING)
+        yield use.item.breaks(use.path, found, needed, related, severity=Severity.WARNING)
     else:
         found += f", and which is blocked ({policy})" if policy else ""
-        yield use.item.breaks(use.path, found, needed)
+        yield use.item.breaks(use.path, found, needed, related)
+
+
+def _uncovered(use: _Use, kept: Entry | None) -> tuple[str, str, tuple[Ref, ...]]:
+    """Say what covers a server, if only what is kept from its clients, what is needed, and who."""
+    needed = f"a ServiceEntry with {_asked(use.server)}"
+    if kept is None:
+        return f"{use.server}, which no ServiceEntry covers", needed, ()
+    ref, place = kept.item.ref, use.namespace
+    found = f"{use.server}, which {ref} covers, that is not exported to {place}"
+    return found, f"{needed}, exported to {place}", (ref,)
 
 
 def _asked(server: Server) -> str:
