@@ -25,6 +25,10 @@ class Served:
     applied: list[Manifest] = field(default_factory=list)
 
 
+_SAID: Final = ("url", "conditions")
+"""What of a Knative Service's status others go by."""
+
+
 class KnativeServices:
     """Keeps Deployments, routing objects and the router in step with the Knative Services."""
 
@@ -79,7 +83,8 @@ class KnativeServices:
                 ready=any(pod.ready for pod in pods),
                 reason="Deploying",
             )
-            if resource.get("status", {}).get("conditions") != status["conditions"]:
+            said = resource.get("status", {})
+            if [said.get(key) for key in _SAID] != [status[key] for key in _SAID]:
                 self._objects.set_status(resource, status)
 
     def _naming(self) -> Naming:
