@@ -69,6 +69,8 @@ class Variant:
     """The Knative workloads that the documentation has take plaintext too."""
     local_mutual: bool
     """Whether the documentation's local gateway takes mutual TLS, rather than plain HTTP."""
+    proto_names: bool
+    """Whether the mesh's configuration has no schema, which drops the names of proto files."""
     roll: bool
     """Whether namespaces are members by a roll, rather than by labels of their own."""
 
@@ -116,6 +118,7 @@ SERVICE_MESH_2: Final = Variant(
     variables=("spec", "runtime", "components", "pilot", "container", "env"),
     permissive=(),
     local_mutual=True,
+    proto_names=True,
     roll=True,
 )
 SERVICE_MESH_3: Final = Variant(
@@ -148,6 +151,7 @@ SERVICE_MESH_3: Final = Variant(
     variables=("spec", "values", "pilot", "env"),
     permissive=("autoscaler",),
     local_mutual=False,
+    proto_names=False,
     roll=False,
 )
 VARIANTS: Final = (SERVICE_MESH_2, SERVICE_MESH_3)

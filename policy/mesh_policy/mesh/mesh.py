@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -16,6 +16,7 @@ from mesh_policy.mesh.workload import Workload, canonical_labels
 from mesh_policy.reading.interception import Interception
 from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.objects import Object, Objects
+from mesh_policy.reading.proxy_config import PROTO_DRAIN, Draining, by_json_names, draining
 from mesh_policy.reading.values import UNKNOWN, at, mapping, text, truth
 
 _OPERATORS: Final = "maistra.io/owner"
@@ -110,6 +111,21 @@ class Mesh(ABC):
             # Nobody is known to leave this to a profile; then sidecars take every port.
             included = None
         return Interception(included, self.applied(self.variant.excluded_ports))
+
+    @cached_property
+    def drain(self) -> Path:
+        """Where it stands how long the mesh's proxies drain."""
+        path = self.variant.drain
+        other: Path = (*path[:-1], PROTO_DRAIN)
+        by_other = self.variant.proto_names and self.applied(path) is None
+        return other if by_other and self.applied(other) is not None else path
+
+    @cached_property
+    def draining(self) -> Draining:
+        """How the mesh's proxies drain, unless their pods say otherwise."""
+        config = self.applied(self.drain[:-1])
+        found = draining(by_json_names(config) if self.variant.proto_names else config)
+        return replace(found, duration=self.applied(self.drain))
 
     @property
     def scoped(self) -> bool | None:

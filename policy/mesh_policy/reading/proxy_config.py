@@ -4,6 +4,8 @@ The annotation of a pod is laid over what the mesh has. A proxy with the variabl
 last connection has, however long it is told to drain.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,8 +15,11 @@ from mesh_policy.reading.values import UNKNOWN, at, text, truth
 
 ANNOTATION: Final = "proxy.istio.io/config"
 DRAIN: Final = "terminationDrainDuration"
+PROTO_DRAIN: Final = "termination_drain_duration"
+"""The same field, as its proto file names it."""
 _METADATA: Final = "proxyMetadata"
 _UNTIL_IDLE: Final = "EXIT_ON_ZERO_ACTIVE_CONNECTIONS"
+_WORD: Final = re.compile("_([a-z])")
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,20 @@ class Draining:
     def seconds(self) -> float | None:
         """The seconds of the drain, None where it is no duration."""
         return seconds(text(self.duration))
+
+
+def by_json_names(config: Any) -> Any:
+    """Return a ProxyConfig with its fields by their names in JSON.
+
+    Istio takes the names of the proto file, too; of a field that is there by both, JSON's counts.
+    """
+    if not isinstance(config, Mapping):
+        return config
+    return {**{_json_name(key): value for key, value in config.items()}, **config}
+
+
+def _json_name(key: Any) -> Any:
+    return _WORD.sub(lambda word: word[1].upper(), key) if isinstance(key, str) else key
 
 
 def draining(config: Any, below: Draining | None = None) -> Draining:
@@ -65,4 +84,4 @@ def annotated(annotations: Any, below: Draining) -> Draining | None:
         config = parse(text(written))
     except DocumentError:
         return None
-    return draining(config, below)
+    return draining(by_json_names(config), below)

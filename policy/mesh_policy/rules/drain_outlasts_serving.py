@@ -1,7 +1,6 @@
 """Proxies drain longer than a Knative Service takes to end."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from mesh_policy.documented.kinds import MESH_KINDS
@@ -11,7 +10,13 @@ from mesh_policy.documented.variants import SERVICE_MESH_2
 from mesh_policy.findings import Finding, Severity
 from mesh_policy.reading.durations import seconds
 from mesh_policy.reading.knative_workloads import KINDS, Workload, knative_workloads
-from mesh_policy.reading.proxy_config import ANNOTATION, DRAIN, Draining, annotated, draining
+from mesh_policy.reading.proxy_config import (
+    ANNOTATION,
+    DRAIN,
+    Draining,
+    annotated,
+    by_json_names,
+)
 from mesh_policy.reading.values import at, show, text
 from mesh_policy.remediation import is_serverless_plane, with_value
 from mesh_policy.rule import Rule
@@ -25,10 +30,8 @@ _NO_POD: Final = ("Istio's injector can't read it, and so the pods are refused",
 def check(world: World) -> Iterator[Finding]:
     """Check the control plane's terminationDrainDuration, and what workloads say instead."""
     for mesh, plane in serverless_plane(world):
-        path = mesh.variant.drain
-        value = mesh.applied(path)
-        common = replace(draining(mesh.applied(path[:-1])), duration=value)
-        outlasts = common.outlasts(DRAIN_OF_SERVING)
+        path, common = mesh.drain, mesh.draining
+        value, outlasts = common.duration, common.outlasts(DRAIN_OF_SERVING)
         if outlasts is None:
             yield mesh.unclear(plane, path)
         elif not outlasts:
@@ -60,7 +63,7 @@ def _workload(workload: Workload, common: Draining) -> Iterator[Finding]:
 
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
     """Set the documented duration where none is, or a shorter one."""
-    value = at(body, *SERVICE_MESH_2.drain)
+    value = at(by_json_names(at(body, *SERVICE_MESH_2.drain[:-1])), DRAIN)
     lasts = 0.0 if value is None else seconds(text(value))
     if lasts is None or lasts > DRAIN_OF_SERVING or not is_serverless_plane(body, world):
         return None

@@ -12,7 +12,7 @@ from mesh_policy.reading.durations import seconds
 from mesh_policy.reading.knative import config_value
 from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.proxy_config import Draining, annotated, draining
+from mesh_policy.reading.proxy_config import Draining, annotated
 from mesh_policy.reading.values import UNKNOWN, at, items, number, show, text
 from mesh_policy.rule import Rule
 from mesh_policy.world import World
@@ -32,23 +32,21 @@ def check(world: World) -> Iterator[Finding]:
     mesh = world.serverless_mesh
     if mesh is None or mesh.control_plane is None:
         return
-    drain = mesh.variant.drain
-    proxies = draining(mesh.applied(drain[:-1]))
     for serving in world.objects(SERVING):
-        yield from _serving(serving, world, mesh, proxies)
+        yield from _serving(serving, world, mesh)
     for service in world.objects(KNATIVE_SERVICE):
         if mesh.has(service.ref.namespace) is not False:
-            yield from _service(service, world, mesh, proxies)
+            yield from _service(service, world, mesh)
 
 
-def _serving(serving: Object, world: World, mesh: Mesh, proxies: Draining) -> Iterator[Finding]:
+def _serving(serving: Object, world: World, mesh: Mesh) -> Iterator[Finding]:
     for key in (_MAXIMUM, _DEFAULT):
         value = config_value(serving, "defaults", key)
         path, longest = f"spec.config.defaults.{key}", number(value)
         if value is UNKNOWN:
             yield serving.unknown(path)
         elif longest is not None and longest > IDLE_TIMEOUT:
-            cut = [*_by_mesh(longest, world, mesh, proxies)]
+            cut = [*_by_mesh(longest, world, mesh, mesh.draining)]
             if key == _DEFAULT:
                 start = number(config_value(serving, "defaults", _DEFAULT_START))
                 cut += _by_start(longest, start, _DEFAULT_START)
@@ -56,14 +54,14 @@ def _serving(serving: Object, world: World, mesh: Mesh, proxies: Draining) -> It
             return
 
 
-def _service(service: Object, world: World, mesh: Mesh, proxies: Draining) -> Iterator[Finding]:
+def _service(service: Object, world: World, mesh: Mesh) -> Iterator[Finding]:
     value = service.get(*_TIMEOUT)
     path, longest = ".".join(_TIMEOUT), number(value)
     if value is UNKNOWN:
         yield service.unknown(path)
     elif longest is not None and longest > IDLE_TIMEOUT:
         annotations = service.get(*_TEMPLATE, "metadata", "annotations")
-        own = annotated(annotations, proxies) or proxies
+        own = annotated(annotations, mesh.draining) or mesh.draining
         start = number(service.get(*_TEMPLATE, "spec", _START))
         cut = [
             *_by_mesh(longest, world, mesh, own),
