@@ -40,7 +40,8 @@ def explored(folder: Path, groups: Set[str]) -> Folder:
     """Return what is below a folder; of dumps, the files that may have objects of these groups.
 
     What is below a kustomization or a chart are its inputs: patches, values, and objects that are
-    not as they will be. None of that is a manifest by itself.
+    not as they will be. None of that is a manifest by itself. What is below folders that begin with
+    a dot is left out.
 
     Raises:
         OSError: a folder can't be looked into.
@@ -49,7 +50,8 @@ def explored(folder: Path, groups: Set[str]) -> Folder:
     kustomizations: dict[Path, str] = {}
     for place, folders, names in os.walk(folder, onerror=_refuse):
         here = Path(place)
-        folders.sort()
+        # What version control, editors and pipelines keep there is nobody's to deploy.
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
         if name := next((each for each in KUSTOMIZATIONS if each in names), None):
             kustomizations[here] = name
         elif CHART in names:

@@ -124,6 +124,16 @@ def test_a_folder_is_read_to_its_depth_and_nothing_but_manifests(tmp_path: Path)
     assert sorted(Path(source).name for source in said) == ["a.yaml:1", "b.yml:1", "c.json:1"]
 
 
+@pytest.mark.parametrize("name", [".git", ".github"])
+def test_folders_that_begin_with_a_dot_are_read_only_where_they_are_named(
+    tmp_path: Path, name: str
+) -> None:
+    write(tmp_path / "a.yaml", ONE)
+    write(tmp_path / name / "further" / "b.yaml", TWO)
+    assert check("-f", tmp_path, "--rule", CONFLICT).exit_code == 0
+    assert len(sources("-f", tmp_path, "-f", tmp_path / name)) == 2
+
+
 def test_a_folder_without_manifests_is_exit_code_2(tmp_path: Path) -> None:
     assert "has no file that ends in .json, .yaml, .yml" in refused("-f", tmp_path)
 
