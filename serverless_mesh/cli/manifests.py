@@ -20,6 +20,8 @@ from mesh_policy.reading.documents import (
 from mesh_policy.reading.files import FileError, decoded, read_text, within
 from mesh_policy.reading.objects import Given
 
+STANDARD_INPUT: Final = "standard input"
+"""What it is called."""
 _TEXT: Final = "tag:yaml.org,2002:str"
 _MAPPING: Final = "tag:yaml.org,2002:map"
 _SEQUENCE: Final = "tag:yaml.org,2002:seq"
@@ -39,7 +41,7 @@ def content(path: Path) -> tuple[str, str]:
         ManifestError: it can't be read, or is no text.
     """
     standard = str(path) == "-"
-    name = "standard input" if standard else str(path)
+    name = STANDARD_INPUT if standard else str(path)
     try:
         return name, decoded(_standard_input()) if standard else read_text(path, _LARGEST)
     except FileError as error:

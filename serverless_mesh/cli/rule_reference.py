@@ -112,9 +112,10 @@ serverless-mesh check -f manifests/ --context production # the cluster as it wou
 It reads YAML and JSON with any number of documents and lists in it; of folders, the files that end
 in `.yaml`, `.yml` or `.json`, but none below another folder that begins with a dot; of a
 must-gather, what rules need. A folder of Kustomize and a chart of Helm get one line that says how
-to render them, and count as not checked. A file is a regular one of at most 256 MiB, and no mapping
-in it has a key twice. Manifests over a live cluster replace what has their kind, namespace and name
-there. Nothing is ever written.
+to render them, and count as not checked; so does an object that holds others: an OpenShift
+Template, a Policy or ManifestWork of Open Cluster Management, a SyncSet. A file is a regular one of
+at most 256 MiB, and no mapping in it has a key twice. Manifests over a live cluster replace what
+has their kind, namespace and name there. Nothing is ever written.
 
 | option | what it does |
 |---|---|

@@ -7,7 +7,7 @@ from typing import Any
 
 from mesh_policy.documented.kinds import Kind
 from mesh_policy.reading.objects import Given, kind_of
-from serverless_mesh.cli import folders, manifests, skimming
+from serverless_mesh.cli import folders, manifests, skimming, wrappers
 from serverless_mesh.cli.hidden import without_hidden
 from serverless_mesh.cli.manifests import ManifestError
 
@@ -54,7 +54,7 @@ def _add(path: Path, kinds: Set[Kind], complete: bool, found: Sources) -> None:
         if line is not None and folders.TEMPLATE in text:
             found.unchecked.append(line)
         else:
-            found.given += _documents(text, name, wanted)
+            _add_text(text, name, wanted, found)
     else:
         _add_folder(path, below, wanted, kinds, found)
 
@@ -69,7 +69,7 @@ def _add_folder(
     found.dumps += below.dumps
     for file in below.manifests:
         name, text = manifests.content(file)
-        found.given += _documents(text, name, wanted)
+        _add_text(text, name, wanted, found)
     for file in below.dumped:
         # What is broken in a dump is one thing more that it does not hold.
         try:
@@ -77,6 +77,14 @@ def _add_folder(
             found.given += _documents(text, name, kinds)
         except ManifestError as error:
             found.unchecked.append(str(error))
+
+
+def _add_text(text: str, name: str, wanted: Set[Kind] | None, found: Sources) -> None:
+    for given in _documents(text, name, wanted):
+        body, wrapped = wrappers.without_wrappers(given.body)
+        found.unchecked += wrappers.lines(wrapped, name, given.source)
+        if not wrapped or body is not None:
+            found.given.append(given._replace(body=body))
 
 
 def _documents(text: str, name: str, kinds: Set[Kind] | None) -> Iterator[Given]:

@@ -131,3 +131,76 @@ def test_a_template_of_others_says_that_it_is_one(tmp_path: Path) -> None:
     file.write_text(TEMPLATE, "utf-8")
     (line,) = unrendered("-f", file)
     assert line.endswith("it has {{, so it is a template: render it first")
+
+
+def wrapper(kind: str, version: str, **spec: Any) -> dict[str, Any]:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": "all"}, "spec": spec}
+
+
+POLICIES, WORKS = "policy.open-cluster-management.io/v1", "work.open-cluster-management.io/v1"
+OPENSHIFT = {
+    "apiVersion": "template.openshift.io/v1",
+    "kind": "Template",
+    "metadata": {"name": "gateways"},
+    "objects": [ONE, TWO],
+}
+CONFIGURATION = wrapper(
+    "ConfigurationPolicy",
+    POLICIES,
+    **{"object-templates": [{"complianceType": "musthave", "objectDefinition": ONE}]},
+)
+WRAPPERS = [
+    OPENSHIFT,
+    CONFIGURATION,
+    wrapper("Policy", POLICIES, **{"policy-templates": [{"objectDefinition": CONFIGURATION}]}),
+    wrapper("ManifestWork", WORKS, workload={"manifests": [ONE, TWO]}),
+    wrapper("ManifestWorkReplicaSet", f"{WORKS}alpha1", manifestWorkTemplate={"workload": {}}),
+    wrapper("SyncSet", "hive.openshift.io/v1", resources=[ONE, TWO]),
+    wrapper("SelectorSyncSet", "hive.openshift.io/v1", resources=[ONE, TWO]),
+]
+
+
+def processed(file: str) -> str:
+    return f"`oc process -f {file} --local -o yaml | serverless-mesh check -f -`"
+
+
+@pytest.mark.parametrize("body", WRAPPERS, ids=lambda body: body["kind"])
+def test_what_holds_objects_is_one_line_and_not_checked(
+    tmp_path: Path, body: dict[str, Any]
+) -> None:
+    file = write(tmp_path / "all.yaml", body)
+    (line,) = unrendered("-f", file)
+    assert line.startswith(f"not checked: {file}:1: it is a")
+    assert body["kind"] in line
+    assert "serverless-mesh check " in line
+
+
+def test_an_openshift_template_says_how_to_render_it(tmp_path: Path) -> None:
+    file = write(tmp_path / "my app.yaml", OPENSHIFT)
+    (line,) = unrendered("-f", file)
+    assert processed(shlex.quote(str(file))) in line
+    done = check("-f", "-", stdin=file.read_bytes())
+    assert done.exit_code == 2
+    assert processed("-") in done.stderr
+
+
+def test_what_is_beside_wrappers_is_checked(tmp_path: Path) -> None:
+    every = {"apiVersion": "v1", "kind": "List", "items": [ONE, OPENSHIFT, OPENSHIFT]}
+    write(tmp_path / "a.yaml", TWO, every)
+    (line,) = unrendered("-f", tmp_path, violations=2)
+    assert processed(shlex.quote(str(tmp_path / "a.yaml"))) in line
+
+
+@pytest.mark.parametrize("kind", ["List", "TemplateList"])
+def test_a_list_of_templates_alone_is_nothing_to_check(tmp_path: Path, kind: str) -> None:
+    version = OPENSHIFT["apiVersion"] if kind == "TemplateList" else "v1"
+    body = {"apiVersion": version, "kind": kind, "items": [OPENSHIFT, OPENSHIFT]}
+    (line,) = unrendered("-f", write(tmp_path / "a.yaml", body))
+    assert processed(str(tmp_path / "a.yaml")) in line
+
+
+def test_templates_in_a_whole_cluster_are_only_kept_there(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.yaml", ONE, TWO, OPENSHIFT)
+    done = check("-f", file, "--rule", CONFLICT, "--complete")
+    assert done.exit_code == 1
+    assert "not checked" not in done.stderr
