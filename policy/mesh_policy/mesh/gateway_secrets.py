@@ -45,6 +45,14 @@ def secrets_of(objects: Objects, mesh: Mesh | None, name: str) -> list[Object]:
     return [item for item in objects.objects(SECRET) if item.ref.name == name]
 
 
+def all_served(objects: Objects, mesh: Mesh | None) -> bool:
+    """Say whether Knative's ingress Gateways are here with all the secrets that they name."""
+    here = mesh.ingress.namespace if mesh else ""
+    named = (each for gateway in ingress_gateways(objects) for _, each in credentials(gateway))
+    found = [secret for each in named if (secret := secret_name(each, here))]
+    return bool(found) and all(secrets_of(objects, mesh, secret.name) for secret in found)
+
+
 def served_names(objects: Objects, mesh: Mesh | None) -> list[str]:
     """Return the names that the certificates of Knative's ingress Gateways are for, each once."""
     found: dict[str, None] = {}

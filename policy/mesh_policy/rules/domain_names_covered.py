@@ -12,9 +12,10 @@ from mesh_policy.documented.kinds import (
     SECRET,
     SERVING,
 )
+from mesh_policy.documented.names import PASSTHROUGH
 from mesh_policy.documented.sections import ASSUMPTIONS
 from mesh_policy.findings import Finding, Ref, Severity
-from mesh_policy.mesh.gateway_secrets import named_secrets, served_names
+from mesh_policy.mesh.gateway_secrets import all_served, named_secrets, served_names
 from mesh_policy.mesh.knative_gateways import (
     default_gateways,
     ingress_gateways,
@@ -22,10 +23,11 @@ from mesh_policy.mesh.knative_gateways import (
 )
 from mesh_policy.reading.cluster_hosts import ServiceName, is_cluster_local
 from mesh_policy.reading.dns_names import is_subdomain
+from mesh_policy.reading.domain_mappings import gets_certificate, has_route, passes_through
 from mesh_policy.reading.domains import apps_domain
 from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
 from mesh_policy.reading.istio_credentials import served
-from mesh_policy.reading.istio_gateways import Server, servers
+from mesh_policy.reading.istio_gateways import Layer, Server, servers
 from mesh_policy.reading.knative import config_map
 from mesh_policy.reading.knative_domains import (
     LONGEST_LABEL,
@@ -49,6 +51,11 @@ _ANY_DOMAIN: Final = "apps.example.com"
 _NEEDED: Final = "one label below the domain, as {{.Name}}-{{.Namespace}}.{{.Domain}} gives"
 _EVERY: Final = "*"
 _HOSTS: Final = "spec.servers[0].hosts"
+_CERTIFICATE: Final = "spec.tls.secretName"
+"""Of a DomainMapping."""
+_UNREACHED: Final = (
+    "nothing, so that its Route leads to plain HTTP, which the gateway does not take"
+)
 _OF_ITS_OWN: Final = (".Labels", ".Annotations")
 
 
@@ -213,14 +220,23 @@ def _is_covered(host: str, patterns: Sequence[str]) -> bool:
 
 
 def _mapping(world: World, item: Object) -> Iterator[Finding]:
-    """Check the certificate that a DomainMapping brings."""
-    host, name = item.ref.name, item.get("spec", "tls", "secretName")
-    path = "spec.tls.secretName"
+    """Check with which certificate a mapped domain is served."""
+    name = item.get("spec", "tls", "secretName")
     if name is UNKNOWN:
-        yield item.unknown(path)
+        yield item.unknown(_CERTIFICATE)
+    elif is_cluster_local(item.ref.name):
         return
-    if not text(name) or is_cluster_local(host):
-        return
+    elif text(name):
+        yield from _own_certificate(world, item, name)
+    elif item.get("metadata", "annotations") is UNKNOWN:
+        yield item.unknown("metadata.annotations")
+    elif has_route(item):
+        yield from _no_certificate(world, item)
+
+
+def _own_certificate(world: World, item: Object, name: str) -> Iterator[Finding]:
+    """Check the certificate that a DomainMapping brings."""
+    host = item.ref.name
     secret = world.get(SECRET, item.ref.namespace, name)
     if secret is None:
         needed = f"the secret with the certificate for {host}, which {item.ref} names"
@@ -232,7 +248,63 @@ def _mapping(world: World, item: Object) -> Iterator[Finding]:
         yield secret.unknown("data.tls.crt")
     elif not _is_covered(host, found):
         shown = f"{name}, for {first(found)}" if found else f"{name}, for no name"
-        yield item.breaks(path, shown, f"a certificate for {host}", (secret.ref,))
+        yield item.breaks(_CERTIFICATE, shown, f"a certificate for {host}", (secret.ref,))
+
+
+def _no_certificate(world: World, item: Object) -> Iterator[Finding]:
+    """Check a DomainMapping that is left to Knative's Gateways and their certificate."""
+    serving = next(iter(world.objects(SERVING)), None)
+    if serving is None:
+        if not world.complete:
+            yield item.unsure(_CERTIFICATE, "how it is served, KnativeServing tells, not here")
+        return
+    general, own = default_class(serving), own_class(item)[1]
+    issued = gets_certificate(item, serving)
+    if issued or (general if own is None else own) not in (ISTIO_CLASS, UNKNOWN):
+        return
+    if issued is None:
+        yield item.unsure(_CERTIFICATE, "nothing; whether Knative gets one for it is not known")
+    elif passes_through(item):
+        yield from _gateways_certificate(world, item)
+    else:
+        yield from _plaintext(world, item)
+
+
+def _gateways_certificate(world: World, item: Object) -> Iterator[Finding]:
+    """Check a host that is served with the certificate of Knative's Gateways."""
+    patterns = _patterns(world)
+    if _is_covered(item.ref.name, patterns):
+        return
+    if patterns and (world.complete or all_served(world, world.serverless_mesh)):
+        found = f"nothing; the gateway's certificate is for {first(patterns)}"
+        yield item.breaks(_CERTIFICATE, found, f"a certificate for {item.ref.name}")
+    else:
+        yield item.unsure(_CERTIFICATE, "nothing; for what the gateway's is, is not known")
+
+
+def _plaintext(world: World, item: Object) -> Iterator[Finding]:
+    """Check a host whose TLS ends at the router, which calls the gateway by plain HTTP."""
+    patterns, listens = _patterns(world), _takes_plaintext(world)
+    covered, needed = _is_covered(item.ref.name, patterns), f"a certificate for {item.ref.name}"
+    if listens is None or (listens and not patterns):
+        yield item.unsure(_CERTIFICATE, "nothing; what its Route leads to is not known")
+    elif listens and not covered:
+        found = "nothing: the router answers with its own certificate, and plain HTTP works"
+        yield item.breaks(_CERTIFICATE, found, needed, severity=Severity.WARNING)
+    elif not listens and covered:
+        path = f"metadata.annotations.{PASSTHROUGH}"
+        yield item.breaks(path, _UNREACHED, f'"true", or {needed} at {_CERTIFICATE}')
+    elif not listens:
+        yield item.breaks(_CERTIFICATE, _UNREACHED, needed)
+
+
+def _takes_plaintext(world: World) -> bool | None:
+    """Say whether Knative's ingress Gateways serve by plain HTTP; None: not known."""
+    found = [server for gateway in ingress_gateways(world) for server in servers(gateway)]
+    known = [each for each in found if isinstance(each, Server)]
+    if any(each.layer is Layer.HTTP and not each.redirects for each in known):
+        return True
+    return False if known and len(known) == len(found) else None
 
 
 def _wanted(world: World) -> Iterator[Ref]:
@@ -249,13 +321,16 @@ RULE = Rule(
     why=(
         "A wildcard stands for one label. With a template that puts the namespace into a label "
         "of its own, as Knative's default does and OpenShift's does not, no client trusts what "
-        "the gateway serves. A label of more than 63 characters is no name at all. And of a name "
-        "that is not among the hosts of Knative's Gateways, istiod routes nothing."
+        "the gateway serves. A label of more than 63 characters is no name at all. Of a name that "
+        "is not among the hosts of Knative's Gateways, istiod routes nothing. A mapped domain "
+        "without a certificate gets the gateway's, or no answer: where its Route does not pass TLS "
+        "through, that leads to plain HTTP, which the documented gateway does not take."
     ),
     remedy=(
         "Leave domain-template and tag-template of config-network to the operator, or let name, "
         "namespace and tag stand in one label; shorten what is too long. Let Knative's Gateways "
-        'have the host "*".'
+        'have the host "*". '
+        "Name a certificate for a mapped domain in spec.tls.secretName of its DomainMapping."
     ),
     section=ASSUMPTIONS,
     kinds=MESH_KINDS | {SERVING, GATEWAY, INGRESS_CONFIG, KNATIVE_SERVICE, DOMAIN_MAPPING},
