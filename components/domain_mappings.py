@@ -10,6 +10,7 @@ import pulumi
 
 from components.resources import Manifest, child_options, declare, ready
 from mesh_policy.documented.kinds import DOMAIN_CLAIM, DOMAIN_MAPPING, KNATIVE_SERVICE, header
+from mesh_policy.documented.names import PASSTHROUGH
 from serverless_mesh.settings import Lifecycle, MappedDomain
 
 
@@ -23,15 +24,17 @@ def claim(mapped: MappedDomain) -> Manifest:
 
 
 def domain_mapping(mapped: MappedDomain) -> Manifest:
-    """Return the mapping of a host to a Knative Service, with its own certificate if it has one."""
+    """Return the mapping of a host to a Knative Service, with its own certificate if it has one.
+
+    Without one the gateway's has to be for it, to which only a route that passes TLS through leads.
+    """
+    metadata: dict[str, Any] = {"name": mapped.host, "namespace": mapped.project}
     spec: dict[str, Any] = {"ref": {**header(KNATIVE_SERVICE), "name": mapped.service}}
-    if mapped.secret is not None:
+    if mapped.secret is None:
+        metadata["annotations"] = {PASSTHROUGH: "true"}
+    else:
         spec["tls"] = {"secretName": mapped.secret}
-    return {
-        **header(DOMAIN_MAPPING),
-        "metadata": {"name": mapped.host, "namespace": mapped.project},
-        "spec": spec,
-    }
+    return {**header(DOMAIN_MAPPING), "metadata": metadata, "spec": spec}
 
 
 class DomainMappings(pulumi.ComponentResource):

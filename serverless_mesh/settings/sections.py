@@ -604,7 +604,11 @@ class MappedDomain(Section):
     project: Project = Field(description="Project of the Knative Service.")
     service: ServiceName = Field(description="Name of the Knative Service.")
     secret: ServedSecret | None = Field(
-        default=None, description="Secret with the host's certificate, in the service's project."
+        default=None,
+        description=(
+            "Secret with the host's certificate, in the service's project; without one, the "
+            "wildcard certificate has to be for the host."
+        ),
     )
 
 

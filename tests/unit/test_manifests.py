@@ -346,8 +346,15 @@ def test_a_domain_is_claimed_and_mapped_for_its_project() -> None:
     made = domain_mapping(mapped)
     assert made["metadata"] == {"name": "www.example.org", "namespace": "shop"}
     assert made["spec"]["tls"] == {"secretName": "tls"}
+
+
+def test_a_domain_without_a_certificate_is_passed_through_to_the_gateways() -> None:
     plain = MappedDomain(host="www.example.org", project="shop", service="hello")
-    assert "tls" not in domain_mapping(plain)["spec"]
+    made = domain_mapping(plain)
+    assert "tls" not in made["spec"]
+    assert made["metadata"]["annotations"] == {
+        "serving.knative.openshift.io/enablePassthrough": "true"
+    }
 
 
 def test_a_subscription_waits_until_it_is_installed() -> None:
