@@ -63,7 +63,8 @@ def check(world: World) -> Iterator[Finding]:
     """Check the templates, Knative's Gateways, the Knative Services, and mapped domains."""
     for serving in world.objects(SERVING)[:1]:
         yield from _serving(world, serving)
-        yield from _gateways(world, naming(world, serving))
+        if default_class(serving) in (ISTIO_CLASS, UNKNOWN):
+            yield from _gateways(world, naming(world, serving))
     for item in world.objects(DOMAIN_MAPPING):
         yield from _mapping(world, item)
 
