@@ -96,7 +96,11 @@ def integrate() -> None:
     )
     authority = (
         CertificateAuthority(
-            "certificate-authority", settings.certificate, settings.private_key, domain
+            "certificate-authority",
+            settings.certificate,
+            settings.private_key,
+            # Clients trust it: no other domain of Knative Services makes another one of it.
+            settings.apps_domain or found.apps_domain or domain,
         )
         if isinstance(settings.certificate, FromAuthority)
         else None

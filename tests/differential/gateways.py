@@ -86,7 +86,10 @@ def compare(istio: IstioTraffic, cluster: Cluster) -> Comparison:
     said += _among_others(cluster)
     verdict = _verdict(istio, cluster) if len(cluster.others) > 1 else None
     if verdict is not None and not verdict.served and not said:
-        found = added(found, Comparison(1, differences=(_lost(cluster),)))
+        servers = [server for each in cluster.others for server in each["spec"]["servers"]]
+        bound = verdict.refused and any("bind" in server for server in servers)
+        lost = Comparison(1, explained=(_BETWEEN,)) if bound else None
+        found = added(found, lost or Comparison(1, differences=(_lost(cluster),)))
     return found
 
 
@@ -146,6 +149,10 @@ def _winner_is_right(said: Violation, both: Verdict, left_out: frozenset[Any]) -
 
 
 _TCP: Final = "TCP makes no filter chain before a VirtualService routes it, and is a conflict then"
+_BETWEEN: Final = (
+    "istiod merges plain HTTP of two spellings no more, for a server of another address between"
+)
+"""It goes by the server that it has put on the port last (`plainTextServers`)."""
 _OWN: Final = "another server of its own leaves out the one that would be in the way"
 
 

@@ -468,6 +468,8 @@ def test_another_domain_is_that_of_certificate_services_and_verification(run: Ru
     assert declared.exports["verificationUrl"] == "https://hello-default.kn.example.org"
     (request,) = declared.of("CertRequest").values()
     assert request.inputs["dnsNames"] == ["*.kn.example.org"]
+    (authority,) = declared.of("SelfSignedCert").values()
+    assert authority.inputs["subject"]["commonName"] == "example.com"
     serving = declared.one("KnativeServing", "knative-serving")
     assert serving.inputs["spec"]["config"]["domain"] == {"kn.example.org": ""}
 
