@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mesh_policy.findings import Undetermined, Violation
+from mesh_policy.reading.istio_gateways import ANY_ADDRESS
 from mesh_policy.reading.objects import Given
 from mesh_policy.rule import evaluate
 from mesh_policy.rules.no_conflicting_wildcard_gateway import RULE
@@ -86,8 +87,7 @@ def compare(istio: IstioTraffic, cluster: Cluster) -> Comparison:
     said += _among_others(cluster)
     verdict = _verdict(istio, cluster) if len(cluster.others) > 1 else None
     if verdict is not None and not verdict.served and not said:
-        servers = [server for each in cluster.others for server in each["spec"]["servers"]]
-        bound = verdict.refused and any("bind" in server for server in servers)
+        bound = verdict.refused and _are_bound(cluster.others)
         lost = Comparison(1, explained=(_BETWEEN,)) if bound else None
         found = added(found, lost or Comparison(1, differences=(_lost(cluster),)))
     return found
@@ -126,7 +126,7 @@ def _compare(istio: IstioTraffic, pair: Cluster, other: Body) -> Comparison:
         own = alone is not None and len(alone.kept) < len(other["spec"]["servers"])
     conflicts = not both.served or bool(left_out) or both.refused
     if bool(violations) != conflicts:
-        if reason := explained(violations, both, own=own):
+        if reason := explained(violations, both, own=own, bound=_are_bound([other])):
             return Comparison(1, explained=(reason,))
         is_so = f"served: {both.served}, left out: {sorted(left_out)}, refused: {both.refused}"
         said = "; ".join(each.found for each in violations) or "no finding"
@@ -156,11 +156,19 @@ _BETWEEN: Final = (
 _OWN: Final = "another server of its own leaves out the one that would be in the way"
 
 
-def explained(violations: list[Violation], both: Verdict, *, own: bool) -> str | None:
+def _are_bound(others: list[Body]) -> bool:
+    servers = (server for each in others for server in each["spec"]["servers"])
+    return any(server.get("bind", "") not in ANY_ADDRESS for server in servers)
+
+
+def explained(violations: list[Violation], both: Verdict, *, own: bool, bound: bool) -> str | None:
     """Return why the rule says something else on purpose, None where it does not.
 
-    `own` says whether a server of the other Gateway is left out by one of its own.
+    `own` says whether a server of the other Gateway is left out by one of its own, `bound` whether
+    one is bound to another address.
     """
+    if not violations and both.refused and bound:
+        return _BETWEEN
     if violations and both.served and all(each.found.startswith("TCP on") for each in violations):
         return _TCP
     return _OWN if violations and both.served and own else None

@@ -1,4 +1,4 @@
-"""The domain of the cluster's applications."""
+"""The domain of Knative Services."""
 
 from typing import Any
 
@@ -8,21 +8,26 @@ from mesh_policy.reading.objects import Objects
 from mesh_policy.reading.values import UNKNOWN, has_unknown, mapping, text
 
 
-def apps_domain(objects: Objects) -> Any:
-    """Return the domain of the cluster's applications: None where it is not known, or UNKNOWN.
+def services_domain(objects: Objects) -> Any:
+    """Return the domain of Knative Services: None where it is not known, or UNKNOWN.
 
-    The cluster's own comes first, then the one that KnativeServing is set to.
+    The one that KnativeServing is set to for all comes first. Without one the operator takes that
+    of the cluster's applications.
     """
-    for item in objects.objects(INGRESS_CONFIG):
-        domain = item.get("spec", "domain")
-        if domain is UNKNOWN or text(domain):
-            return domain
     for serving in objects.objects(SERVING):
         domains = config(serving, "domain")
         if has_unknown(domains):
             return UNKNOWN
-        for domain, selector in domains.items():
-            named = text(domain) and not domain.startswith("_")
-            if named and not text(selector).strip() and not mapping(selector):
-                return domain
+        general = [name for name, selector in domains.items() if _is_general(name, selector)]
+        if general:
+            return min(general)
+    for item in objects.objects(INGRESS_CONFIG):
+        domain = item.get("spec", "domain")
+        if domain is UNKNOWN or text(domain):
+            return domain
     return None
+
+
+def _is_general(domain: Any, selector: Any) -> bool:
+    named = text(domain) and not domain.startswith("_")
+    return bool(named) and not text(selector).strip() and not mapping(selector)

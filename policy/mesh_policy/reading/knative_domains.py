@@ -8,7 +8,7 @@ import yaml
 
 from mesh_policy.documented.names import CLUSTER_LOCAL, DOMAIN_TEMPLATE, VISIBILITY
 from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN
-from mesh_policy.reading.domains import apps_domain
+from mesh_policy.reading.domains import services_domain
 from mesh_policy.reading.go_templates import rendered
 from mesh_policy.reading.knative import config_map, config_path
 from mesh_policy.reading.objects import Object, Objects
@@ -142,7 +142,7 @@ def _domains(objects: Objects, serving: Object) -> dict[str, Mapping[str, str]] 
         found[domain] = selector
     if not mapping(data):
         # Only where nothing at all is set, the operator sets the cluster's domain.
-        own = apps_domain(objects)
+        own = services_domain(objects)
         return {own: {}} if text(own) else None
     return found if {} in found.values() else {**found, SERVICE_DOMAIN: {}}
 

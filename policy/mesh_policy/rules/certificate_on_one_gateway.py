@@ -16,7 +16,7 @@ from mesh_policy.findings import Finding, Ref, Severity
 from mesh_policy.gateways import Asked, Selection, asked, gateways, workloads
 from mesh_policy.mesh.serverless import is_knative_gateway
 from mesh_policy.mesh.workload import Workload, pod_ports
-from mesh_policy.reading.domains import apps_domain
+from mesh_policy.reading.domains import services_domain
 from mesh_policy.reading.istio_credentials import credentials
 from mesh_policy.reading.istio_gateways import Host
 from mesh_policy.reading.label_selectors import labels
@@ -71,7 +71,7 @@ def _by_server(gateway: Object) -> Mapping[str, Sequence[tuple[str, Any]]]:
 
 
 def _shared(world: World, found: Asked, path: str, name: Any, gateway: Object) -> Iterator[Finding]:
-    domain = apps_domain(world)
+    domain = services_domain(world)
     for host in found.server.hosts:
         covered = _is_covered(host, domain)
         if covered is None:

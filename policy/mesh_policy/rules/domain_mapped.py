@@ -19,7 +19,7 @@ from mesh_policy.findings import Finding, Ref, Severity
 from mesh_policy.mesh.gateway_secrets import named_secrets, served_names
 from mesh_policy.mesh.knative_gateways import configs, ingress_gateways
 from mesh_policy.reading.cluster_hosts import ServiceName, canonical, is_cluster_local
-from mesh_policy.reading.domains import apps_domain
+from mesh_policy.reading.domains import services_domain
 from mesh_policy.reading.knative import config
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, has_unknown, items, strings, text
@@ -50,7 +50,7 @@ def check(world: World) -> Iterator[Finding]:
 def _wildcards(world: World) -> list[str]:
     """Return the names that the wildcard certificate covers, or should."""
     found: dict[str, None] = {}
-    if isinstance(domain := apps_domain(world), str):
+    if isinstance(domain := services_domain(world), str):
         found[f"*.{domain}"] = None
     found.update(dict.fromkeys(served_names(world, world.serverless_mesh)))
     return list(found)

@@ -24,7 +24,7 @@ from mesh_policy.mesh.knative_gateways import (
 from mesh_policy.reading.cluster_hosts import ServiceName, is_cluster_local
 from mesh_policy.reading.dns_names import is_subdomain
 from mesh_policy.reading.domain_mappings import gets_certificate, has_route, passes_through
-from mesh_policy.reading.domains import apps_domain
+from mesh_policy.reading.domains import services_domain
 from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
 from mesh_policy.reading.istio_credentials import served
 from mesh_policy.reading.istio_gateways import Layer, Server, servers
@@ -98,7 +98,7 @@ def _serving(world: World, serving: Object) -> Iterator[Finding]:
 
 def _patterns(world: World) -> list[str]:
     """Return the names that the certificate is for, and the router's wildcard."""
-    domain = apps_domain(world)
+    domain = services_domain(world)
     own = [f"*.{domain}"] if text(domain) else []
     return list(dict.fromkeys([*own, *served_names(world, world.serverless_mesh)]))
 

@@ -27,6 +27,7 @@ from mesh_policy.documented.kinds import (
     KNATIVE_SERVICE,
     MESH_KINDS,
     SERVICE,
+    SERVING,
     VIRTUAL_SERVICE,
 )
 from mesh_policy.documented.names import (
@@ -55,9 +56,10 @@ from mesh_policy.mesh.serverless import is_knative_gateway
 from mesh_policy.mesh.workload import Workload, pod_ports
 from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN, ServiceName
 from mesh_policy.reading.dns_names import wildcards_over
-from mesh_policy.reading.domains import apps_domain
+from mesh_policy.reading.domains import services_domain
 from mesh_policy.reading.gateway_conflicts import Chains, Names, Outcome, Route, conflict
 from mesh_policy.reading.istio_gateways import Host, Layer, Server, servers
+from mesh_policy.reading.knative_domains import named, naming
 from mesh_policy.reading.label_selectors import Labels, Subsets, labels, written
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import at, items, strings, text
@@ -224,7 +226,7 @@ def _is_knatives(item: Object) -> bool:
 
 def _external_names(world: World) -> tuple[set[str], bool]:
     """Return the hosts that Knative serves outside with the wildcards over them; are they all?"""
-    domain = apps_domain(world)
+    domain = services_domain(world)
     found: set[str] = set()
     for item in world.objects(DOMAIN_MAPPING):
         # With a secret of its own it has a Gateway of its own, with just its name.
@@ -233,8 +235,12 @@ def _external_names(world: World) -> tuple[set[str], bool]:
             found |= {name, *_covering(name.partition(".")[2])}
     if not isinstance(domain, str):
         return found, False
+    rules = next((naming(world, serving) for serving in world.objects(SERVING)), None)
     for item in world.objects(KNATIVE_SERVICE):
-        found.add(f"{item.ref.name}-{item.ref.namespace}.{domain}".lower())
+        about = named(item)
+        host = rules.host(about) if rules and about else None
+        name = (host or f"{item.ref.name}-{item.ref.namespace}.{domain}").lower()
+        found |= {name, *_covering(name.partition(".")[2])}
     return found | _covering(domain), True
 
 

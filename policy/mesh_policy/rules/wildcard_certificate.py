@@ -1,4 +1,4 @@
-"""The ingress gateway serves a good wildcard certificate for the cluster's domain."""
+"""The ingress gateway serves a good wildcard certificate for the domain of Knative Services."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -10,7 +10,7 @@ from mesh_policy.documented.variants import Version, version_of
 from mesh_policy.findings import Finding, Ref, Severity
 from mesh_policy.mesh.gateway_secrets import named_secrets, secrets_of
 from mesh_policy.mesh.knative_gateways import default_gateways
-from mesh_policy.reading.domains import apps_domain
+from mesh_policy.reading.domains import services_domain
 from mesh_policy.reading.istio_credentials import (
     AUTHORITY_SUFFIX,
     MUTUAL_MODES,
@@ -109,7 +109,7 @@ def _absent(world: World, gateway: Object, path: str, secret: SecretName) -> Ite
 
 def _requested(world: World, item: Object) -> Iterator[Finding]:
     """Check a cert-manager Certificate whose secret is still to come."""
-    domain = apps_domain(world)
+    domain = services_domain(world)
     names = item.get("spec", "dnsNames")
     if names is UNKNOWN or UNKNOWN in items(names) or domain is UNKNOWN:
         yield item.unknown("spec.dnsNames")
@@ -127,9 +127,9 @@ def _secret(world: World, secret: Object, mutual: bool) -> Iterator[Finding]:
             yield secret.unknown(f"data.{name}")
         elif value is None:
             yield secret.breaks(f"data.{name}", "nothing", "the certificate and its key")
-    domain = apps_domain(world)
+    domain = services_domain(world)
     if domain is UNKNOWN:
-        yield secret.unsure("data.tls.crt", "the cluster's domain is unknown until update")
+        yield secret.unsure("data.tls.crt", "the services' domain is unknown until update")
     if mutual:
         yield from _authority(world, secret)
     certificate, key = pair.certificate, pair.key
@@ -185,15 +185,16 @@ def _wanted(world: World) -> Iterator[Ref]:
 
 RULE = Rule(
     id="wildcard-certificate",
-    title="The ingress gateway serves a good wildcard certificate for the cluster's domain",
+    title="The ingress gateway serves a good wildcard certificate for Knative Services",
     severity=Severity.ERROR,
     why=(
         "Without the certificate, its key or the right name in the subjectAltName, every client "
         "of every Knative Service refuses the connection."
     ),
     remedy=(
-        "Put a certificate for *.<apps domain>, with that subjectAltName, and its key into the "
-        "secret that knative-ingress-gateway names, in the namespace of the ingress gateway."
+        "Put a certificate for *.<domain of Knative Services>, with that subjectAltName, and its "
+        "key into the secret that knative-ingress-gateway names, in the namespace of the ingress "
+        "gateway."
     ),
     section=CERTIFICATE_SECTION,
     kinds=MESH_KINDS | {GATEWAY, INGRESS_CONFIG, CERTIFICATE},
