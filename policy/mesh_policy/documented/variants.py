@@ -49,6 +49,8 @@ class Variant:
     drain: Path
     exported: Path
     """Where the control plane says which namespaces see a DestinationRule that does not say so."""
+    exported_services: Path
+    """The same of a ServiceEntry."""
     root_namespace: Path
     """Where the namespace of what holds for the whole mesh is another than the control plane's."""
     discovery_selectors: Path
@@ -108,6 +110,7 @@ SERVICE_MESH_2: Final = Variant(
     included_ports=(*_INBOUND, "includedPorts"),
     drain=("spec", "techPreview", "meshConfig", "defaultConfig", "terminationDrainDuration"),
     exported=("spec", "techPreview", "meshConfig", "defaultDestinationRuleExportTo"),
+    exported_services=("spec", "techPreview", "meshConfig", "defaultServiceExportTo"),
     root_namespace=("spec", "techPreview", "meshConfig", "rootNamespace"),
     discovery_selectors=("spec", "meshConfig", "discoverySelectors"),
     mtls=("spec", "security", "dataPlane", "mtls"),
@@ -141,6 +144,7 @@ SERVICE_MESH_3: Final = Variant(
     included_ports=(*_PROXY, "includeInboundPorts"),
     drain=("spec", "values", "meshConfig", "defaultConfig", "terminationDrainDuration"),
     exported=("spec", "values", "meshConfig", "defaultDestinationRuleExportTo"),
+    exported_services=("spec", "values", "meshConfig", "defaultServiceExportTo"),
     root_namespace=("spec", "values", "meshConfig", "rootNamespace"),
     discovery_selectors=("spec", "values", "meshConfig", "discoverySelectors"),
     mtls=(),

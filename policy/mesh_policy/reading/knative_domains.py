@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import yaml
 
+from mesh_policy.documented.kinds import SERVING
 from mesh_policy.documented.names import CLUSTER_LOCAL, DOMAIN_TEMPLATE, VISIBILITY
-from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN
-from mesh_policy.reading.domains import services_domain
+from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN, is_cluster_local
+from mesh_policy.reading.domains import cluster_domain
 from mesh_policy.reading.go_templates import rendered
 from mesh_policy.reading.knative import config_map, config_path
 from mesh_policy.reading.objects import Object, Objects
@@ -127,24 +128,48 @@ def _first(network: Any, keys: tuple[str, ...], default: str) -> tuple[Any, str]
     return (default, keys[0]) if key is None else (at(network, key), key)
 
 
+def services_domain(objects: Objects) -> Any:
+    """Return the domain of Knative Services that no label leads elsewhere.
+
+    None: it is not known, or they are reached from inside the cluster alone. Of a domain that only
+    the update tells it is UNKNOWN.
+    """
+    serving = next(iter(objects.objects(SERVING)), None)
+    data = config_map(serving, "domain") if serving else None
+    if data is not UNKNOWN and not mapping(data):
+        return cluster_domain(objects)
+    domains = _domains(objects, serving) if serving else None
+    if domains is None:
+        return UNKNOWN
+    (general,) = (domain for domain, selector in domains.items() if not selector)
+    return None if is_cluster_local(general) else general
+
+
 def _domains(objects: Objects, serving: Object) -> dict[str, Mapping[str, str]] | None:
-    """Return the domains with their selectors; None where one is not known, or can't be read."""
+    """Return the domains with their selectors; None where one is not known, or can't be read.
+
+    Of several for all Knative takes the first by name.
+    """
     data = config_map(serving, "domain")
     if data is UNKNOWN or has_unknown(data):
         return None
     found: dict[str, Mapping[str, str]] = {}
+    general: list[str] = []
     for domain, written in mapping(data).items():
         if domain == "_example" or not isinstance(domain, str):
             continue
         selector = _selector(text(written))
         if selector is None:
             return None
-        found[domain] = selector
+        if selector:
+            found[domain] = selector
+        else:
+            general.append(domain)
     if not mapping(data):
         # Only where nothing at all is set, the operator sets the cluster's domain.
-        own = services_domain(objects)
+        own = cluster_domain(objects)
         return {own: {}} if text(own) else None
-    return found if {} in found.values() else {**found, SERVICE_DOMAIN: {}}
+    return {**found, min(general, default=SERVICE_DOMAIN): {}}
 
 
 def _selector(written: str) -> Mapping[str, str] | None:

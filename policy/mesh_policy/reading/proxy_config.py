@@ -84,4 +84,6 @@ def annotated(annotations: Any, below: Draining) -> Draining | None:
         config = parse(text(written))
     except DocumentError:
         return None
+    if not isinstance(config, Mapping | None):
+        return None
     return draining(by_json_names(config), below)

@@ -38,6 +38,8 @@ class Entry:
     """A ServiceEntry, read once."""
 
     item: Object
+    default: Any = None
+    """To which namespaces the mesh exports one that does not say so; None: to all."""
 
     @cached_property
     def hosts(self) -> frozenset[str]:
@@ -74,7 +76,8 @@ class Entry:
 
     def is_exported(self, namespace: str) -> bool:
         """Say whether the proxies of a namespace see it, or may."""
-        exported = self.item.get("spec", "exportTo")
+        said = self.item.get("spec", "exportTo")
+        exported = said if items(said) or has_unknown(said) else self.default
         own = (_OWN,) if self.item.ref.namespace == namespace else ()
         told = not {_ALL, namespace, *own}.isdisjoint(strings(exported))
         return told or not items(exported) or has_unknown(exported)

@@ -16,9 +16,9 @@ from mesh_policy.findings import Finding, Ref, Severity
 from mesh_policy.gateways import Asked, Selection, asked, gateways, workloads
 from mesh_policy.mesh.serverless import is_knative_gateway
 from mesh_policy.mesh.workload import Workload, pod_ports
-from mesh_policy.reading.domains import services_domain
 from mesh_policy.reading.istio_credentials import credentials
 from mesh_policy.reading.istio_gateways import Host
+from mesh_policy.reading.knative_domains import services_domain
 from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, strings, text

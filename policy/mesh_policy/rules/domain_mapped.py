@@ -19,10 +19,10 @@ from mesh_policy.findings import Finding, Ref, Severity
 from mesh_policy.mesh.gateway_secrets import named_secrets, served_names
 from mesh_policy.mesh.knative_gateways import configs, ingress_gateways
 from mesh_policy.reading.cluster_hosts import ServiceName, canonical, is_cluster_local
-from mesh_policy.reading.domains import services_domain
-from mesh_policy.reading.knative import config
+from mesh_policy.reading.knative import config_map
+from mesh_policy.reading.knative_domains import naming, services_domain
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.values import UNKNOWN, has_unknown, items, strings, text
+from mesh_policy.reading.values import UNKNOWN, has_unknown, items, mapping, strings, text
 from mesh_policy.reading.x509 import covers
 from mesh_policy.rule import Rule
 from mesh_policy.world import World
@@ -81,8 +81,9 @@ def _hosts(world: World) -> Iterator[tuple[Object, str, Any]]:
         if here and (host is UNKNOWN or text(host)):
             yield item, "spec.host", host
     for serving in world.objects(SERVING):
-        for domain in config(serving, "domain"):
-            if "." in domain and _is_external(domain):
+        set_ = mapping(config_map(serving, "domain"))
+        for domain in naming(world, serving).domains or ():
+            if domain in set_ and _is_external(domain):
                 yield serving, f"spec.config.domain.{domain}", f"<service>.{domain}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mesh_policy.documented.kinds import (
+    CERTIFICATE,
     DOMAIN_MAPPING,
     GATEWAY,
     INGRESS_CONFIG,
@@ -15,7 +16,7 @@ from mesh_policy.documented.kinds import (
 from mesh_policy.documented.names import PASSTHROUGH
 from mesh_policy.documented.sections import ASSUMPTIONS
 from mesh_policy.findings import Finding, Ref, Severity
-from mesh_policy.mesh.gateway_secrets import all_served, named_secrets, served_names
+from mesh_policy.mesh.gateway_secrets import all_served, named_secrets, requested, served_names
 from mesh_policy.mesh.knative_gateways import (
     default_gateways,
     ingress_gateways,
@@ -24,7 +25,6 @@ from mesh_policy.mesh.knative_gateways import (
 from mesh_policy.reading.cluster_hosts import ServiceName, is_cluster_local
 from mesh_policy.reading.dns_names import is_subdomain
 from mesh_policy.reading.domain_mappings import gets_certificate, has_route, passes_through
-from mesh_policy.reading.domains import services_domain
 from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
 from mesh_policy.reading.istio_credentials import served
 from mesh_policy.reading.istio_gateways import Layer, Server, servers
@@ -35,11 +35,12 @@ from mesh_policy.reading.knative_domains import (
     Naming,
     named,
     naming,
+    services_domain,
     tags,
 )
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.values import UNKNOWN, has_unknown, mapping, show, text
+from mesh_policy.reading.values import UNKNOWN, has_unknown, mapping, show, strings, text
 from mesh_policy.reading.x509 import covers, names
 from mesh_policy.rule import Rule
 from mesh_policy.world import World
@@ -145,14 +146,18 @@ def _sample(
 def _gateways(world: World, rules: Naming) -> Iterator[Finding]:
     """Check that Knative's Gateways take the names, whatever namespace a route for them is in."""
     namespace, name, _ = _SAMPLE
-    sample = Named(namespace, name, {}, {})
-    general = [each for each, selector in (rules.domains or {}).items() if not selector]
-    outside = [rules.host(sample, "", each) for each in general if not is_cluster_local(each)]
+    sample, defaults = Named(namespace, name, {}, {}), default_gateways(world)
+    # A domain by label may be that of a Gateway for the same label.
+    every = len(ingress_gateways(world)) == len(defaults)
+    outside = [
+        rules.host(sample, "", domain)
+        for domain, selector in (rules.domains or {}).items()
+        if not is_cluster_local(domain) and (every or not selector)
+    ]
+    if rules.domains is None:
+        outside.append(None)
     inside = ServiceName(name, namespace).host
-    for gateways, hosts in (
-        (default_gateways(world), outside or [None]),
-        (local_gateways(world), [inside]),
-    ):
+    for gateways, hosts in ((defaults, outside), (local_gateways(world), [inside])):
         for gateway in gateways:
             for host in hosts:
                 yield from _taken(gateway, host)
@@ -239,6 +244,15 @@ def _own_certificate(world: World, item: Object, name: str) -> Iterator[Finding]
     """Check the certificate that a DomainMapping brings."""
     host = item.ref.name
     secret = world.get(SECRET, item.ref.namespace, name)
+    if secret is None and (request := requested(world, item.ref.namespace, name)):
+        asked = request.get("spec", "dnsNames")
+        if has_unknown(asked):
+            yield request.unknown("spec.dnsNames")
+        elif _is_covered(host, strings(asked)):
+            yield item.unsure(_CERTIFICATE, f"{name}, which cert-manager has not made yet")
+        else:
+            yield request.breaks("spec.dnsNames", show(asked), f"{host} among them", (item.ref,))
+        return
     if secret is None:
         needed = f"the secret with the certificate for {host}, which {item.ref} names"
         yield from world.missing(SECRET, item.ref.namespace, name, needed)
@@ -334,7 +348,8 @@ RULE = Rule(
         "Name a certificate for a mapped domain in spec.tls.secretName of its DomainMapping."
     ),
     section=ASSUMPTIONS,
-    kinds=MESH_KINDS | {SERVING, GATEWAY, INGRESS_CONFIG, KNATIVE_SERVICE, DOMAIN_MAPPING},
+    kinds=MESH_KINDS
+    | {SERVING, GATEWAY, INGRESS_CONFIG, KNATIVE_SERVICE, DOMAIN_MAPPING, CERTIFICATE},
     by_name={SECRET: _wanted},
     check=check,
     in_mesh=True,

@@ -137,8 +137,9 @@ def _written(
 def _sight(world: World, namespace: str) -> _Sight:
     """Return what the proxies of a namespace see, and what not; its own comes first."""
     mesh = world.serverless_mesh
+    default = mesh.applied(mesh.variant.exported_services) if mesh else None
     entries = [
-        Entry(item)
+        Entry(item, default)
         for item in world.objects(SERVICE_ENTRY)
         if item.ref.namespace == namespace
         or mesh is None

@@ -14,15 +14,19 @@ from mesh_policy.documented.kinds import (
 )
 from mesh_policy.documented.names import (
     EVENTING_NAMESPACE,
+    KNATIVE_NAMESPACES,
     MEMBER_OF,
     NO_NETWORK_POLICIES,
+    PART_OF,
     PLATFORM_INGRESS_NAMESPACE,
+    SERVERLESS,
     SERVING_NAMESPACE,
     WEBHOOK_PORT,
 )
 from mesh_policy.documented.sections import NETWORK_POLICIES_SECTION
 from mesh_policy.findings import Finding, Severity, Violation
 from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
 from mesh_policy.reading.knative import config_value, istio_switch, uses_istio
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.network_policies import Direction, Pods, Port, admits, allows, selecting
@@ -67,8 +71,10 @@ _DNS: Final = Pods(
 )
 
 
-_NEVER_LEFT: Final = "-1"
+_NEVER_LEFT: Final = -1
 """The burst of requests for which the activator always stays."""
+_BURST: Final = "autoscaling.knative.dev/target-burst-capacity"
+_TEMPLATE: Final = ("spec", "template", "metadata")
 _Through = Callable[[Iterable[Object], Pods, Pods, Port, Direction], bool | None]
 
 
@@ -213,14 +219,21 @@ def _flows(world: World, mesh: Mesh) -> Iterator[_Flow]:
     istiod = _pods(world, "istiod", mesh.namespace, {"app": "istiod"})
     if any(_integrates(item) is not False for item in world.objects(SERVING)):
         yield from _of_serving(world, activator, gateway)
-        for pods in (activator, *_knative_services(world)):
+        autoscaler = _pods(world, "the autoscaler", SERVING_NAMESPACE, {"app": "autoscaler"})
+        for pods in (gateway, activator, autoscaler, *_knative_services(world)):
             yield from _ways_out(pods, istiod)
+        yield _Flow(gateway, (activator,), _ACTIVATOR_PORT, Direction.EGRESS)
+        yield _Flow(activator, (autoscaler,), _AUTOSCALER_PORT, Direction.EGRESS)
+        for pods in _knative_services(world):
+            yield _Flow(activator, (pods,), _PROXY_PORT, Direction.EGRESS)
         yield _Flow(istiod, (activator,), _DISCOVERY_PORT)
         yield _Flow(gateway, (_ROUTERS, _HOSTS), _GATEWAY_PORT)
     if any(_integrates(item) is not False for item in world.objects(EVENTING)):
         broker = _pods(world, "brokers", EVENTING_NAMESPACE, {"app": "mt-broker-ingress"})
         dispatcher = _pods(world, "channels", EVENTING_NAMESPACE, {"app": "imc-dispatcher"})
-        webhook = _pods(world, "a webhook", EVENTING_NAMESPACE, {"app": "eventing-webhook"})
+        webhook = _pods(
+            world, "Eventing's webhook", EVENTING_NAMESPACE, {"app": "eventing-webhook"}
+        )
         yield _Flow(dispatcher, (broker,), _DISPATCHER_PORT)
         yield _Flow(webhook, (_HOSTS,), _WEBHOOK_PORT)
         yield from _ways_out(broker, istiod)
@@ -231,18 +244,32 @@ def _of_serving(world: World, activator: Pods, gateway: Pods) -> Iterator[_Flow]
     yield _Flow(activator, (gateway,), _ACTIVATOR_PORT)
     yield _Flow(autoscaler, (activator,), _AUTOSCALER_PORT)
     for name in ("webhook", "net-istio-webhook"):
-        webhook = _pods(world, "a webhook", SERVING_NAMESPACE, {"app": name})
+        webhook = _pods(world, f"Serving's {name}", SERVING_NAMESPACE, {"app": name})
         yield _Flow(webhook, (_HOSTS,), _WEBHOOK_PORT)
-    left = any(_burst_capacity(item) != _NEVER_LEFT for item in world.objects(SERVING))
     for pods in _knative_services(world):
         yield _Flow(pods, (activator,), _PROXY_PORT)
-        if left:
-            yield _Flow(pods, (gateway,), _PROXY_PORT, when="once the activator has stepped aside")
+    # For these the activator steps aside while they have pods to spare.
+    for pods in _knative_services(world, left=True):
+        yield _Flow(pods, (gateway,), _PROXY_PORT, when="once the activator has stepped aside")
 
 
-def _burst_capacity(serving: Object) -> str:
-    """Return up to which burst of requests the activator stays between gateway and service."""
-    return str(config_value(serving, "autoscaler", "target-burst-capacity"))
+def _is_left(world: World, service: Object) -> bool:
+    """Say whether the activator is, at times, not between the gateway and a service."""
+    own = service.get(*_TEMPLATE, "annotations", _BURST)
+    burst = [own] if own is not None else _bursts(world)
+    return any(each is UNKNOWN or _number(each) != _NEVER_LEFT for each in burst)
+
+
+def _bursts(world: World) -> list[Any]:
+    servings = world.objects(SERVING)
+    return [config_value(each, "autoscaler", "target-burst-capacity") for each in servings]
+
+
+def _number(written: Any) -> float | None:
+    try:
+        return float(str(written))
+    except ValueError:
+        return None
 
 
 def _ways_out(pods: Pods, istiod: Pods) -> Iterator[_Flow]:
@@ -251,9 +278,18 @@ def _ways_out(pods: Pods, istiod: Pods) -> Iterator[_Flow]:
     yield _Flow(pods, (_DNS,), _DNS_PORT, Direction.EGRESS)
 
 
-def _knative_services(world: World) -> Iterator[Pods]:
-    """List the pods of one Knative Service a namespace, which stands for all of them."""
-    services = {item.ref.namespace: item for item in reversed(world.objects(KNATIVE_SERVICE))}
+def _knative_services(world: World, *, left: bool = False) -> Iterator[Pods]:
+    """List the pods of one Knative Service a namespace, which stands for all that Istio serves.
+
+    With `left`, of those that the gateway calls itself at times.
+    """
+    general = next((default_class(item) for item in world.objects(SERVING)), None)
+    services: dict[str, Object] = {}
+    for item in world.objects(KNATIVE_SERVICE):
+        own = own_class(item)[1]
+        ours = (general if own is None else own) in (None, ISTIO_CLASS, UNKNOWN)
+        if ours and item.ref.namespace not in services and (not left or _is_left(world, item)):
+            services[item.ref.namespace] = item
     for namespace, service in sorted(services.items()):
         labels = {"serving.knative.dev/service": service.ref.name, "app": service.ref.name}
         yield _pods(world, "Knative Services", namespace, labels)
@@ -264,6 +300,8 @@ def _pods(world: World, what: str, namespace: str, labels: Mapping[str, Any]) ->
     known = found is not None and not has_unknown(found.get("metadata", "labels"))
     member = mesh is not None and mesh.variant.roll and mesh.has(namespace)
     marked = {MEMBER_OF: mesh.namespace} if mesh and member else {}
+    if namespace in KNATIVE_NAMESPACES:
+        marked[PART_OF] = SERVERLESS
     return Pods(what, namespace, labels, found.labels if found and known else None, marked)
 
 

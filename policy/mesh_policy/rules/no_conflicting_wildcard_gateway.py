@@ -56,10 +56,9 @@ from mesh_policy.mesh.serverless import is_knative_gateway
 from mesh_policy.mesh.workload import Workload, pod_ports
 from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN, ServiceName
 from mesh_policy.reading.dns_names import wildcards_over
-from mesh_policy.reading.domains import services_domain
 from mesh_policy.reading.gateway_conflicts import Chains, Names, Outcome, Route, conflict
 from mesh_policy.reading.istio_gateways import Host, Layer, Server, servers
-from mesh_policy.reading.knative_domains import named, naming
+from mesh_policy.reading.knative_domains import named, naming, services_domain
 from mesh_policy.reading.label_selectors import Labels, Subsets, labels, written
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import at, items, strings, text

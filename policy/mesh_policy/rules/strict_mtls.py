@@ -45,6 +45,8 @@ def check(world: World) -> Iterator[Finding]:
         yield from _left_alone(mesh, plane)
     for each in found:
         inside = own is None or each.scope is Scope.MESH or own.reads(each.item.ref.namespace)
+        if inside is False:
+            continue
         for finding in _authentication(each, own):
             yield finding if inside else each.item.unknown("metadata.namespace")
     for mesh, plane in serverless_plane(world):
@@ -54,7 +56,7 @@ def check(world: World) -> Iterator[Finding]:
 
 def _counting(world: World, own: Mesh | None) -> Iterator[Authentication]:
     """List what counts in Serverless's mesh; what another mesh has for itself does not."""
-    if own is None and world.meshes:
+    if world.is_plain or (own is None and world.meshes):
         return
     root = own.root if own else ""
     items = (

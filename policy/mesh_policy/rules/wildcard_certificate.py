@@ -8,9 +8,8 @@ from mesh_policy.documented.names import INGRESS_PORT
 from mesh_policy.documented.sections import CERTIFICATE_SECTION
 from mesh_policy.documented.variants import Version, version_of
 from mesh_policy.findings import Finding, Ref, Severity
-from mesh_policy.mesh.gateway_secrets import named_secrets, secrets_of
+from mesh_policy.mesh.gateway_secrets import named_secrets, requested, secrets_of
 from mesh_policy.mesh.knative_gateways import default_gateways
-from mesh_policy.reading.domains import services_domain
 from mesh_policy.reading.istio_credentials import (
     AUTHORITY_SUFFIX,
     MUTUAL_MODES,
@@ -20,6 +19,7 @@ from mesh_policy.reading.istio_credentials import (
     secret_name,
     served,
 )
+from mesh_policy.reading.knative_domains import services_domain
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, items, number, show, strings, text
 from mesh_policy.reading.x509 import Doubt, covers, problems, unreadable
@@ -94,10 +94,9 @@ def _absent(world: World, gateway: Object, path: str, secret: SecretName) -> Ite
     if world.serverless_mesh is None:
         yield gateway.unsure(path, f"the secret {name} is not among the objects given")
         return
-    for item in world.objects(CERTIFICATE, namespace):
-        if item.get("spec", "secretName") == name:
-            yield from _requested(world, item)
-            return
+    if request := requested(world, namespace, name):
+        yield from _requested(world, request)
+        return
     elsewhere = [item for item in world.objects(SECRET) if item.ref.name == name]
     needed = f"the secret that {gateway.ref} names, where the gateway looks for it"
     if elsewhere and Ref(SECRET, namespace, name) not in world.unseen:
@@ -141,7 +140,7 @@ def _secret(world: World, secret: Object, mutual: bool) -> Iterator[Finding]:
     wildcard = f"*.{domain}" if isinstance(domain, str) else None
     # With mutual TLS, the authority in the secret is that of the clients.
     authority = None if mutual else clients_authority(secret.body)
-    known = authority if isinstance(authority, str) else ""
+    known = authority.strip() if isinstance(authority, str) else ""
     places = {"tls.crt": pair.certificate_entry, "tls.key": pair.key_entry}
     for problem in problems(certificate, key, wildcard, world.now, known, _istio(world)):
         place = f"data.{places.get(problem.entry, problem.entry)}"
