@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from mesh_policy.documented.kinds import CERTIFICATE, SECRET
+from mesh_policy.documented.kinds import SECRET
 from mesh_policy.findings import Ref
 from mesh_policy.mesh.knative_gateways import ingress_gateways
 from mesh_policy.mesh.mesh import Mesh
@@ -43,12 +43,6 @@ def secrets_of(objects: Objects, mesh: Mesh | None, name: str) -> list[Object]:
         found = objects.get(SECRET, mesh.ingress.namespace, name)
         return [found] if found else []
     return [item for item in objects.objects(SECRET) if item.ref.name == name]
-
-
-def requested(objects: Objects, namespace: str, name: str) -> Object | None:
-    """Return the Certificate out of which cert-manager makes a secret, if there is one."""
-    found = objects.objects(CERTIFICATE, namespace)
-    return next((item for item in found if item.get("spec", "secretName") == name), None)
 
 
 def all_served(objects: Objects, mesh: Mesh | None) -> bool:

@@ -1,4 +1,4 @@
-"""The certificate covers the names that Knative gives to Knative Services."""
+"""Gateways and certificates cover the names that Knative gives to Knative Services."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -13,10 +13,10 @@ from mesh_policy.documented.kinds import (
     SECRET,
     SERVING,
 )
-from mesh_policy.documented.names import PASSTHROUGH
 from mesh_policy.documented.sections import ASSUMPTIONS
 from mesh_policy.findings import Finding, Ref, Severity
-from mesh_policy.mesh.gateway_secrets import all_served, named_secrets, requested, served_names
+from mesh_policy.mapped_domains import MappedDomains, certified_names, is_covered
+from mesh_policy.mesh.gateway_secrets import named_secrets
 from mesh_policy.mesh.knative_gateways import (
     default_gateways,
     ingress_gateways,
@@ -24,10 +24,8 @@ from mesh_policy.mesh.knative_gateways import (
 )
 from mesh_policy.reading.cluster_hosts import ServiceName, is_cluster_local
 from mesh_policy.reading.dns_names import is_subdomain
-from mesh_policy.reading.domain_mappings import gets_certificate, has_route, passes_through
 from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
-from mesh_policy.reading.istio_credentials import served
-from mesh_policy.reading.istio_gateways import Layer, Server, servers
+from mesh_policy.reading.istio_gateways import Server, servers
 from mesh_policy.reading.knative import config_map
 from mesh_policy.reading.knative_domains import (
     LONGEST_LABEL,
@@ -35,13 +33,11 @@ from mesh_policy.reading.knative_domains import (
     Naming,
     named,
     naming,
-    services_domain,
     tags,
 )
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.values import UNKNOWN, has_unknown, mapping, show, strings, text
-from mesh_policy.reading.x509 import covers, names
+from mesh_policy.reading.values import UNKNOWN, has_unknown, mapping, show, text
 from mesh_policy.rule import Rule
 from mesh_policy.world import World
 
@@ -52,11 +48,6 @@ _ANY_DOMAIN: Final = "apps.example.com"
 _NEEDED: Final = "one label below the domain, as {{.Name}}-{{.Namespace}}.{{.Domain}} gives"
 _EVERY: Final = "*"
 _HOSTS: Final = "spec.servers[0].hosts"
-_CERTIFICATE: Final = "spec.tls.secretName"
-"""Of a DomainMapping."""
-_UNREACHED: Final = (
-    "nothing, so that its Route leads to plain HTTP, which the gateway does not take"
-)
 _OF_ITS_OWN: Final = (".Labels", ".Annotations")
 
 
@@ -66,8 +57,9 @@ def check(world: World) -> Iterator[Finding]:
         yield from _serving(world, serving)
         if default_class(serving) in (ISTIO_CLASS, UNKNOWN):
             yield from _gateways(world, naming(world, serving))
+    mapped = MappedDomains(world)
     for item in world.objects(DOMAIN_MAPPING):
-        yield from _mapping(world, item)
+        yield from mapped.check(item)
 
 
 def _serving(world: World, serving: Object) -> Iterator[Finding]:
@@ -83,7 +75,7 @@ def _serving(world: World, serving: Object) -> Iterator[Finding]:
             yield serving.unsure(rules.domain_path, "an entry that is not read as a selector")
         return
     general = default_class(serving)
-    patterns = _patterns(world)
+    patterns = certified_names(world)
     broken: set[tuple[str, bool]] = set()
     if general in (ISTIO_CLASS, UNKNOWN):
         for domain in rules.domains or {_ANY_DOMAIN: {}}:
@@ -95,13 +87,6 @@ def _serving(world: World, serving: Object) -> Iterator[Finding]:
         own = own_class(item)[1]
         if (general if own is None else own) in (ISTIO_CLASS, UNKNOWN):
             yield from _service(item, rules, patterns, broken)
-
-
-def _patterns(world: World) -> list[str]:
-    """Return the names that the certificate is for, and the router's wildcard."""
-    domain = services_domain(world)
-    own = [f"*.{domain}"] if text(domain) else []
-    return list(dict.fromkeys([*own, *served_names(world, world.serverless_mesh)]))
 
 
 def _sample(
@@ -128,7 +113,7 @@ def _sample(
             broken.add((domain, tagged))
             yield serving.unsure(path, f"{show(template)} takes more than names, to be followed")
             return
-        if _is_covered(host, known) or not _is_covered(f"x.{domain}", known):
+        if is_covered(host, known) or not is_covered(f"x.{domain}", known):
             # A domain that is not covered at all is found by domain-mapped.
             continue
         broken.add((domain, tagged))
@@ -204,8 +189,8 @@ def _service(
             yield item.breaks(path, *wrong)
         elif (
             not {(domain, False), (domain, bool(tag))} & broken
-            and _is_covered(f"x.{domain}", patterns)
-            and not _is_covered(host, patterns)
+            and is_covered(f"x.{domain}", patterns)
+            and not is_covered(host, patterns)
         ):
             found = f"{host}; the certificate is for {first(patterns)}"
             yield item.breaks(path, found, f"{_NEEDED}, or a certificate for it")
@@ -219,107 +204,6 @@ def _no_name(host: str) -> tuple[str, str] | None:
     if not is_subdomain(host):
         return f"{show(host)}, which is no host", "a name that the templates make a host of"
     return None
-
-
-def _is_covered(host: str, patterns: Sequence[str]) -> bool:
-    return any(covers(pattern, host) for pattern in patterns)
-
-
-def _mapping(world: World, item: Object) -> Iterator[Finding]:
-    """Check with which certificate a mapped domain is served."""
-    name = item.get("spec", "tls", "secretName")
-    if name is UNKNOWN:
-        yield item.unknown(_CERTIFICATE)
-    elif is_cluster_local(item.ref.name):
-        return
-    elif text(name):
-        yield from _own_certificate(world, item, name)
-    elif item.get("metadata", "annotations") is UNKNOWN:
-        yield item.unknown("metadata.annotations")
-    elif has_route(item):
-        yield from _no_certificate(world, item)
-
-
-def _own_certificate(world: World, item: Object, name: str) -> Iterator[Finding]:
-    """Check the certificate that a DomainMapping brings."""
-    host = item.ref.name
-    secret = world.get(SECRET, item.ref.namespace, name)
-    if secret is None and (request := requested(world, item.ref.namespace, name)):
-        asked = request.get("spec", "dnsNames")
-        if has_unknown(asked):
-            yield request.unknown("spec.dnsNames")
-        elif _is_covered(host, strings(asked)):
-            yield item.unsure(_CERTIFICATE, f"{name}, which cert-manager has not made yet")
-        else:
-            yield request.breaks("spec.dnsNames", show(asked), f"{host} among them", (item.ref,))
-        return
-    if secret is None:
-        needed = f"the secret with the certificate for {host}, which {item.ref} names"
-        yield from world.missing(SECRET, item.ref.namespace, name, needed)
-        return
-    certificate = served(secret.body).certificate
-    found = names(text(certificate))
-    if certificate is UNKNOWN:
-        yield secret.unknown("data.tls.crt")
-    elif not _is_covered(host, found):
-        shown = f"{name}, for {first(found)}" if found else f"{name}, for no name"
-        yield item.breaks(_CERTIFICATE, shown, f"a certificate for {host}", (secret.ref,))
-
-
-def _no_certificate(world: World, item: Object) -> Iterator[Finding]:
-    """Check a DomainMapping that is left to Knative's Gateways and their certificate."""
-    serving = next(iter(world.objects(SERVING)), None)
-    if serving is None:
-        if not world.complete:
-            yield item.unsure(_CERTIFICATE, "how it is served, KnativeServing tells, not here")
-        return
-    general, own = default_class(serving), own_class(item)[1]
-    issued = gets_certificate(item, serving)
-    if issued or (general if own is None else own) not in (ISTIO_CLASS, UNKNOWN):
-        return
-    if issued is None:
-        yield item.unsure(_CERTIFICATE, "nothing; whether Knative gets one for it is not known")
-    elif passes_through(item):
-        yield from _gateways_certificate(world, item)
-    else:
-        yield from _plaintext(world, item)
-
-
-def _gateways_certificate(world: World, item: Object) -> Iterator[Finding]:
-    """Check a host that is served with the certificate of Knative's Gateways."""
-    patterns = _patterns(world)
-    if _is_covered(item.ref.name, patterns):
-        return
-    if patterns and (world.complete or all_served(world, world.serverless_mesh)):
-        found = f"nothing; the gateway's certificate is for {first(patterns)}"
-        yield item.breaks(_CERTIFICATE, found, f"a certificate for {item.ref.name}")
-    else:
-        yield item.unsure(_CERTIFICATE, "nothing; for what the gateway's is, is not known")
-
-
-def _plaintext(world: World, item: Object) -> Iterator[Finding]:
-    """Check a host whose TLS ends at the router, which calls the gateway by plain HTTP."""
-    patterns, listens = _patterns(world), _takes_plaintext(world)
-    covered, needed = _is_covered(item.ref.name, patterns), f"a certificate for {item.ref.name}"
-    if listens is None or (listens and not patterns):
-        yield item.unsure(_CERTIFICATE, "nothing; what its Route leads to is not known")
-    elif listens and not covered:
-        found = "nothing: the router answers with its own certificate, and plain HTTP works"
-        yield item.breaks(_CERTIFICATE, found, needed, severity=Severity.WARNING)
-    elif not listens and covered:
-        path = f"metadata.annotations.{PASSTHROUGH}"
-        yield item.breaks(path, _UNREACHED, f'"true", or {needed} at {_CERTIFICATE}')
-    elif not listens:
-        yield item.breaks(_CERTIFICATE, _UNREACHED, needed)
-
-
-def _takes_plaintext(world: World) -> bool | None:
-    """Say whether Knative's ingress Gateways serve by plain HTTP; None: not known."""
-    found = [server for gateway in ingress_gateways(world) for server in servers(gateway)]
-    known = [each for each in found if isinstance(each, Server)]
-    if any(each.layer is Layer.HTTP and not each.redirects for each in known):
-        return True
-    return False if known and len(known) == len(found) else None
 
 
 def _wanted(world: World) -> Iterator[Ref]:

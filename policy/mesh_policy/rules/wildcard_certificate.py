@@ -8,7 +8,7 @@ from mesh_policy.documented.names import INGRESS_PORT
 from mesh_policy.documented.sections import CERTIFICATE_SECTION
 from mesh_policy.documented.variants import Version, version_of
 from mesh_policy.findings import Finding, Ref, Severity
-from mesh_policy.mesh.gateway_secrets import named_secrets, requested, secrets_of
+from mesh_policy.mesh.gateway_secrets import named_secrets, secrets_of
 from mesh_policy.mesh.knative_gateways import default_gateways
 from mesh_policy.reading.istio_credentials import (
     AUTHORITY_SUFFIX,
@@ -94,9 +94,10 @@ def _absent(world: World, gateway: Object, path: str, secret: SecretName) -> Ite
     if world.serverless_mesh is None:
         yield gateway.unsure(path, f"the secret {name} is not among the objects given")
         return
-    if request := requested(world, namespace, name):
-        yield from _requested(world, request)
-        return
+    for item in world.objects(CERTIFICATE, namespace):
+        if item.get("spec", "secretName") == name:
+            yield from _requested(world, item)
+            return
     elsewhere = [item for item in world.objects(SECRET) if item.ref.name == name]
     needed = f"the secret that {gateway.ref} names, where the gateway looks for it"
     if elsewhere and Ref(SECRET, namespace, name) not in world.unseen:
