@@ -64,7 +64,9 @@ def _counting(world: World, own: Mesh | None) -> Iterator[Authentication]:
         for item in world.objects(PEER_AUTHENTICATION)
         if item.ref.namespace == root
         or own is None
-        or (item.ref.namespace not in world.elsewhere and own.has(item.ref.namespace) is not False)
+        or (
+            item.ref.namespace not in world.elsewhere and own.reads(item.ref.namespace) is not False
+        )
     )
     yield from counting(items, root, Ages(world.running))
 
