@@ -100,7 +100,9 @@ def test_the_gate_stops_the_member_roll_or_the_gateway_when_the_preview_is_skipp
     assert "KnativeServing" not in kinds(stack)
     with own.client() as api:
         found: Any = client.CustomObjectsApi(api).list_cluster_custom_object(*GATEWAYS, "gateways")
-    assert [item["metadata"]["name"] for item in found["items"]] == ["public"]
+    names = {item["metadata"]["name"] for item in found["items"]}
+    # The local gateway meets nobody, and the engine may make it at the same time.
+    assert names - {"knative-local-gateway"} == {"public"}
 
 
 def test_levels_are_set_by_the_packs_config(stack: PulumiStack, foreign: None) -> None:
