@@ -97,11 +97,7 @@ class _Objects:
 def _by_the_control_plane(metadata: dict[str, Any]) -> bool:
     """Say whether nobody else has written an object."""
     managers = {entry["manager"] for entry in metadata.get("managedFields", ())}
-    return bool(managers) and all(
-        manager.startswith(("kube-", "api-priority-and-fairness-"))
-        or manager.endswith("-controller")
-        for manager in managers
-    )
+    return bool(managers) and all(map(_CONTROL_PLANE.match, managers))
 
 
 class Emptying:

@@ -69,7 +69,7 @@ def gateways(world: World, mesh: Mesh | None, *, serverless: bool) -> Gateways:
         if homes is not None and namespace not in homes:
             continue
         read = mesh is None or mesh.reads(namespace)
-        mine = mesh is None or namespace == mesh.namespace or namespace in mesh.explicit
+        mine = mesh is None or namespace in mesh.namespaces
         if serverless and is_knative_gateway(item):
             doubt = ""
         elif read is True and (mine or namespace not in taken):
@@ -97,7 +97,7 @@ def _taken(world: World, mesh: Mesh | None) -> frozenset[str]:
     if mesh is None or mesh.discovery is not None:
         return frozenset()
     others = [each for each in world.meshes if each.namespace != mesh.namespace]
-    return frozenset[str]().union(*({each.namespace, *each.explicit} for each in others))
+    return frozenset[str]().union(*(each.namespaces for each in others))
 
 
 def _revision(world: World, item: Object, mesh: Mesh | None) -> str:

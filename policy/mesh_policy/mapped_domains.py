@@ -12,7 +12,7 @@ from mesh_policy.mesh.gateway_secrets import all_served, served_names
 from mesh_policy.mesh.knative_gateways import ingress_gateways
 from mesh_policy.reading.cluster_hosts import is_cluster_local
 from mesh_policy.reading.domain_mappings import gets_certificate, has_route, passes_through
-from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
+from mesh_policy.reading.ingress_class import ISTIO_CLASS, chosen_or, default_class
 from mesh_policy.reading.istio_credentials import served
 from mesh_policy.reading.istio_gateways import Layer, Server, servers
 from mesh_policy.reading.knative_domains import services_domain
@@ -121,9 +121,8 @@ class MappedDomains:
             if not self.world.complete:
                 yield item.unsure(_PATH, "how it is served, KnativeServing tells, not here")
             return
-        general, own = default_class(serving), own_class(item)[1]
         issued = gets_certificate(item, serving)
-        if issued or (general if own is None else own) not in (ISTIO_CLASS, UNKNOWN):
+        if issued or chosen_or(default_class(serving), item) not in (ISTIO_CLASS, UNKNOWN):
             return
         if issued is None:
             yield item.unsure(_PATH, "nothing; whether Knative gets one for it is not known")

@@ -141,10 +141,8 @@ class World(Objects):
         if own is None:
             return frozenset()
         others = (each for each in self.meshes if each is not own)
-        found = frozenset[str]().union(
-            *({each.namespace, each.root, *each.explicit} for each in others)
-        )
-        return found - own.explicit - {own.namespace, own.root}
+        found = frozenset[str]().union(*(each.namespaces | {each.root} for each in others))
+        return found - own.namespaces - {own.root}
 
     @cached_property
     def is_plain(self) -> bool:

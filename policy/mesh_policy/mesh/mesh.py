@@ -62,9 +62,14 @@ class Mesh(ABC):
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}" if self.name else self.namespace
 
+    @cached_property
+    def namespaces(self) -> frozenset[str]:
+        """The control plane's namespace, and those of the members by name."""
+        return self.explicit | {self.namespace}
+
     def has(self, namespace: str) -> bool | None:
         """Say whether a namespace is the control plane's or a member's; None: not known."""
-        if namespace == self.namespace or namespace in self.explicit:
+        if namespace in self.namespaces:
             return True
         if self.is_barred(namespace):
             return False

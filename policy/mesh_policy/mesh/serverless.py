@@ -101,7 +101,7 @@ def serverless_mesh(objects: Objects, found: Sequence[Mesh]) -> Mesh | None:
 
 
 def _members(mesh: Mesh) -> frozenset[str]:
-    return mesh.explicit | {mesh.namespace}
+    return mesh.namespaces
 
 
 def _injected(mesh: Mesh) -> frozenset[str]:

@@ -16,14 +16,15 @@ from mesh_policy.findings import Ref
 from mesh_policy.reading.ages import Ages
 from mesh_policy.reading.cluster_hosts import canonical
 from mesh_policy.reading.dns_names import wildcards_over
+from mesh_policy.reading.exports import ALL, OWN
 from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, items, number, strings, text
 
 ANYWHERE: Final = ""
 """A client in a namespace that has no DestinationRules and that none is exported to by name."""
-_PUBLIC: Final = "*"
-_PRIVATE: Final = "."
+_EVERY: Final = "*"
+"""A host that is every one's."""
 _POLICY: Final = "spec.trafficPolicy"
 
 
@@ -93,7 +94,7 @@ class _Index:
         """Return those of the most specific host."""
         if host in self.by_host:
             return self.by_host[host]
-        for wildcard in chain(wildcards_over(host), (_PUBLIC,)):
+        for wildcard in chain(wildcards_over(host), (_EVERY,)):
             if wildcard in self.by_host:
                 return self.by_host[wildcard]
         return ()
@@ -107,12 +108,12 @@ class DestinationRules:
         self._local: dict[str, _Index] = defaultdict(_Index)
         self._exported: dict[str, _Index] = defaultdict(_Index)
         self._root_local = _Index()
-        private_by_default = _PRIVATE in items(exported)
+        private_by_default = OWN in items(exported)
         for chosen in _consolidated(found, ages):
             namespace, to = chosen.item.ref.namespace, chosen.exported_to
-            if not to or to & {_PUBLIC, _PRIVATE, namespace}:
+            if not to or to & {ALL, OWN, namespace}:
                 self._local[namespace].by_host[chosen.host].append(chosen)
-            private = private_by_default if not to else to <= {_PRIVATE, namespace} and len(to) == 1
+            private = private_by_default if not to else to <= {OWN, namespace} and len(to) == 1
             if not private:
                 self._exported[namespace].by_host[chosen.host].append(chosen)
             elif namespace == root:
@@ -139,7 +140,7 @@ class DestinationRules:
             seen = [
                 each
                 for each in (exported.of(target.host) if exported else ())
-                if not each.exported_to or each.exported_to & {_PUBLIC, client}
+                if not each.exported_to or each.exported_to & {ALL, client}
             ]
             if seen:
                 return seen
@@ -159,10 +160,10 @@ def clients(chosen: Chosen, root: str) -> Iterator[str]:
     yield chosen.item.ref.namespace
     if chosen.selects:
         return
-    if not to or _PUBLIC in to:
+    if not to or ALL in to:
         yield ANYWHERE
         yield root
-    yield from sorted(to - {_PUBLIC, _PRIVATE})
+    yield from sorted(to - {ALL, OWN})
 
 
 def _consolidated(found: Iterable[Object], ages: Ages) -> Iterator[Chosen]:
@@ -173,7 +174,7 @@ def _consolidated(found: Iterable[Object], ages: Ages) -> Iterator[Chosen]:
         namespace, to = item.ref.namespace, item.get("spec", "exportTo")
         host = _full(text(item.get("spec", "host")), namespace)
         selector = item.get("spec", "workloadSelector")
-        visible = frozenset(strings(to)) if selector is None else frozenset({_PRIVATE})
+        visible = frozenset(strings(to)) if selector is None else frozenset({OWN})
         selects = "" if selector is None else repr(labels(at(selector, "matchLabels")))
         if host:
             groups[namespace, host, visible, selects].append(item)
@@ -194,7 +195,7 @@ def _first(several: list[Object], ageless: Collection[Ref]) -> tuple[Object, boo
 
 
 def _full(host: str, namespace: str) -> str:
-    return canonical(host, namespace) if "." not in host and host != _PUBLIC else host
+    return canonical(host, namespace) if "." not in host and host != _EVERY else host
 
 
 def said_of_subsets(item: Object) -> Mapping[str, Any]:

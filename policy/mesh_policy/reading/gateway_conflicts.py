@@ -1,6 +1,6 @@
 """What becomes of two servers on one port of a gateway's pods, as istiod and Envoy have it."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, NamedTuple
@@ -76,24 +76,25 @@ class Chains:
 
     def leave_out(self, server: Server) -> bool:
         """Say whether istiod leaves out a server for another one of the same Gateway."""
-        settings = server.layer == Layer.TLS or server.redirects
-        return settings and any((server.bind, host.name) in self._written for host in server.hosts)
+        written = ((server.bind, host.name) for host in server.hosts)
+        return server.has_tls and not self._written.isdisjoint(written)
 
-    def add(self, server: Server, names: Names, routes: Sequence[Route]) -> list[tuple[str, str]]:
-        """Add a server's; return the name that each is for, with its path."""
-        found = list(self._matched(server, names, routes))
-        if server.layer == Layer.TLS or server.redirects:
-            self._written |= {(server.bind, host.name) for host in server.hosts}
-        return found
+    def add(
+        self, server: Server, names: Names, routes: Sequence[Route]
+    ) -> tuple[list[tuple[str, str]], Conflict | None]:
+        """Add a server's; return the name that each is for, with its path.
 
-    def twice(self, matched: Iterable[tuple[str, str]]) -> Conflict | None:
-        """Return a name that is there already: Envoy refuses the listener for that alone."""
-        found = None
+        And one that is there already, if any: Envoy refuses the listener for that alone.
+        """
+        matched = list(self._matched(server, names, routes))
+        twice = None
         for path, name in matched:
-            if name in self._names and found is None:
-                found = Conflict(path, f"host {name}", Outcome.TWICE)
+            if name in self._names and twice is None:
+                twice = Conflict(path, f"host {name}", Outcome.TWICE)
             self._names.add(name)
-        return found
+        if server.has_tls:
+            self._written |= {(server.bind, host.name) for host in server.hosts}
+        return matched, twice
 
     def _matched(
         self, server: Server, names: Names, routes: Sequence[Route]
@@ -140,8 +141,7 @@ def conflict(
         return left_out
     if chains.leave_out(other):
         return None
-    matched = chains.add(other, names, routes)
-    twice = chains.twice(matched)
+    matched, twice = chains.add(other, names, routes)
     if ours.layer == other.layer == Layer.HTTP:
         # istiod merges them; with an address that is written otherwise, into two filter chains.
         differs = ours.bind != other.bind
@@ -156,7 +156,7 @@ def _of_one_name(ours: Server, other: Server) -> Conflict | None:
     own = {host.name for host in ours.hosts}
     if ours.layer != Layer.TLS or ours.bind != other.bind:
         return None
-    if other.layer != Layer.TLS and not other.redirects:
+    if not other.has_tls:
         return None
     for host in other.hosts:
         if host.name in own:

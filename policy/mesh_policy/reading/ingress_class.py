@@ -75,6 +75,12 @@ def own_class(item: Object) -> tuple[str, Any]:
     return CLASS_ANNOTATIONS[0], None
 
 
+def chosen_or(general: Any, item: Object) -> Any:
+    """Return the class of an object: its own, or else the one of those that name none."""
+    own = own_class(item)[1]
+    return general if own is None else own
+
+
 def left_to_kourier(serving: Object) -> bool:
     """Say whether somebody chose Kourier for all Knative Services, not getting it by default.
 

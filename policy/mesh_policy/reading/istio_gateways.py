@@ -56,6 +56,11 @@ class Server(NamedTuple):
     """Whether it is for plain HTTP and redirects to HTTPS, which is a setting of TLS's too."""
 
     @property
+    def has_tls(self) -> bool:
+        """Whether it has settings of TLS, by which istiod compares its hosts with others'."""
+        return self.layer == Layer.TLS or self.redirects
+
+    @property
     def address(self) -> str:
         """The address that it is bound to; empty for every one."""
         return "" if self.bind in ANY_ADDRESS else self.bind

@@ -45,8 +45,8 @@ def asks_for_mesh(resource: Object) -> bool:
 
 
 def refuses_mesh(serving: Object) -> bool:
-    """Say whether a KnativeServing has another ingress, and Istio switched off."""
-    return truth(istio_switch(serving)[1]) is False and asks_for_mesh(serving) is False
+    """Say whether a KnativeServing has Istio switched off in so many words."""
+    return truth(istio_switch(serving)[1]) is False
 
 
 def config_map(resource: Object, name: str) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from mesh_policy.reading.cluster_hosts import canonical
 from mesh_policy.reading.dns_names import Address, is_label, wildcards_over
+from mesh_policy.reading.exports import ALL, NOBODY, OWN, is_exported
 from mesh_policy.reading.kafka_servers import Server
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, number, show, strings, text
@@ -26,10 +27,6 @@ PROTOCOLS: Final = (
     *("GRPC", "GRPC-WEB", "HTTP", "HTTP2", "HTTP_PROXY", "MONGO", "MYSQL", "REDIS", "UDP"),
 )
 """What Istio takes for a protocol, in upper case."""
-_ALL: Final = "*"
-_OWN: Final = "."
-_NOBODY: Final = "~"
-"""What exportTo takes besides names: every namespace, the entry's own, and none."""
 _RESOLVED: Final = ("DNS", "DNS_ROUND_ROBIN")
 
 
@@ -78,9 +75,7 @@ class Entry:
         """Say whether the proxies of a namespace see it, or may."""
         said = self.item.get("spec", "exportTo")
         exported = said if items(said) or has_unknown(said) else self.default
-        own = (_OWN,) if self.item.ref.namespace == namespace else ()
-        told = not {_ALL, namespace, *own}.isdisjoint(strings(exported))
-        return told or not items(exported) or has_unknown(exported)
+        return is_exported(exported, self.item.ref.namespace, namespace)
 
     @property
     def resolution(self) -> str:
@@ -174,14 +169,14 @@ def _exports(spec: Any, namespace: str) -> Iterator[Refusal]:
     exported = items(at(spec, "exportTo"))
     seen: set[str] = set()
     for index, entry in enumerate(exported):
-        path, name = f"spec.exportTo[{index}]", namespace if entry == _OWN else text(entry)
+        path, name = f"spec.exportTo[{index}]", namespace if entry == OWN else text(entry)
         if name in seen:
             found = f"{show(entry)}, which is there already"
-            yield Refusal(path, found, f"each namespace once; {_OWN} is {namespace}")
-        elif entry not in (_OWN, _ALL, _NOBODY) and not is_label(name):
-            yield Refusal(path, show(entry), f"a namespace, {_OWN}, {_ALL} or {_NOBODY}")
+            yield Refusal(path, found, f"each namespace once; {OWN} is {namespace}")
+        elif entry not in (OWN, ALL, NOBODY) and not is_label(name):
+            yield Refusal(path, show(entry), f"a namespace, {OWN}, {ALL} or {NOBODY}")
         seen.add(name)
-    for alone in (_ALL, _NOBODY):
+    for alone in (ALL, NOBODY):
         if alone in seen and len(exported) > 1:
             needed = f"{alone} alone, or none: Istio refuses it beside others"
             yield Refusal("spec.exportTo", show(list(exported)), needed)

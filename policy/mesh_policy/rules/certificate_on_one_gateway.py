@@ -49,6 +49,7 @@ def _on_workload(
     names: set[str],
 ) -> Iterator[Finding]:
     port = pod_ports(world, workload).get(INGRESS_PORT, INGRESS_PORT)
+    domain = services_domain(world)
     known: dict[Ref, Mapping[str, Sequence[tuple[str, Any]]]] = {}
     for found in asked(world, workload, selection):
         if not isinstance(found, Asked) or found.port != port or is_knative_gateway(found.item):
@@ -59,7 +60,7 @@ def _on_workload(
             known[found.item.ref] = _by_server(found.item)
         for path, name in known[found.item.ref].get(found.server.path, ()):
             if text(name) in names:
-                yield from _shared(world, found, path, name, gateway)
+                yield from _shared(domain, found, path, name, gateway)
 
 
 def _by_server(gateway: Object) -> Mapping[str, Sequence[tuple[str, Any]]]:
@@ -70,8 +71,7 @@ def _by_server(gateway: Object) -> Mapping[str, Sequence[tuple[str, Any]]]:
     return found
 
 
-def _shared(world: World, found: Asked, path: str, name: Any, gateway: Object) -> Iterator[Finding]:
-    domain = services_domain(world)
+def _shared(domain: Any, found: Asked, path: str, name: Any, gateway: Object) -> Iterator[Finding]:
     for host in found.server.hosts:
         covered = _is_covered(host, domain)
         if covered is None:

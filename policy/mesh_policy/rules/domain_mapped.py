@@ -16,11 +16,12 @@ from mesh_policy.documented.kinds import (
 from mesh_policy.documented.names import INGRESS_SERVICE
 from mesh_policy.documented.sections import ASSUMPTIONS
 from mesh_policy.findings import Finding, Ref, Severity
-from mesh_policy.mesh.gateway_secrets import named_secrets, served_names
+from mesh_policy.mapped_domains import certified_names
+from mesh_policy.mesh.gateway_secrets import named_secrets
 from mesh_policy.mesh.knative_gateways import configs, ingress_gateways
 from mesh_policy.reading.cluster_hosts import ServiceName, canonical, is_cluster_local
 from mesh_policy.reading.knative import config_map
-from mesh_policy.reading.knative_domains import naming, services_domain
+from mesh_policy.reading.knative_domains import naming
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, has_unknown, items, mapping, strings, text
 from mesh_policy.reading.x509 import covers
@@ -30,7 +31,7 @@ from mesh_policy.world import World
 
 def check(world: World) -> Iterator[Finding]:
     """Check the hosts that lead to the ingress gateway, and the domains that Knative is set to."""
-    wildcards = _wildcards(world)
+    wildcards = certified_names(world)
     mapped = {item.ref.name.lower() for item in world.objects(DOMAIN_MAPPING)}
     for item, path, host in _hosts(world):
         if host is UNKNOWN:
@@ -45,15 +46,6 @@ def check(world: World) -> Iterator[Finding]:
                 yield item.breaks(path, host, needed)
             else:
                 yield from world.missing(DOMAIN_MAPPING, item.ref.namespace, host, needed)
-
-
-def _wildcards(world: World) -> list[str]:
-    """Return the names that the wildcard certificate covers, or should."""
-    found: dict[str, None] = {}
-    if isinstance(domain := services_domain(world), str):
-        found[f"*.{domain}"] = None
-    found.update(dict.fromkeys(served_names(world, world.serverless_mesh)))
-    return list(found)
 
 
 def _hosts(world: World) -> Iterator[tuple[Object, str, Any]]:

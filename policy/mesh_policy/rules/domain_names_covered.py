@@ -24,7 +24,7 @@ from mesh_policy.mesh.knative_gateways import (
 )
 from mesh_policy.reading.cluster_hosts import ServiceName, is_cluster_local
 from mesh_policy.reading.dns_names import is_subdomain
-from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
+from mesh_policy.reading.ingress_class import ISTIO_CLASS, chosen_or, default_class
 from mesh_policy.reading.istio_gateways import Server, servers
 from mesh_policy.reading.knative import config_map
 from mesh_policy.reading.knative_domains import (
@@ -84,8 +84,7 @@ def _serving(world: World, serving: Object) -> Iterator[Finding]:
     if rules.domains is None:
         return
     for item in world.objects(KNATIVE_SERVICE):
-        own = own_class(item)[1]
-        if (general if own is None else own) in (ISTIO_CLASS, UNKNOWN):
+        if chosen_or(general, item) in (ISTIO_CLASS, UNKNOWN):
             yield from _service(item, rules, patterns, broken)
 
 

@@ -26,7 +26,7 @@ from mesh_policy.documented.names import (
 from mesh_policy.documented.sections import NETWORK_POLICIES_SECTION
 from mesh_policy.findings import Finding, Severity, Violation
 from mesh_policy.mesh.mesh import Mesh
-from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
+from mesh_policy.reading.ingress_class import ISTIO_CLASS, chosen_or, default_class
 from mesh_policy.reading.knative import config_value, istio_switch, uses_istio
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.network_policies import Direction, Pods, Port, admits, allows, selecting
@@ -218,14 +218,7 @@ def _flows(world: World, mesh: Mesh) -> Iterator[_Flow]:
     activator = _pods(world, "the activator", SERVING_NAMESPACE, {"app": "activator"})
     istiod = _pods(world, "istiod", mesh.namespace, {"app": "istiod"})
     if any(_integrates(item) is not False for item in world.objects(SERVING)):
-        yield from _of_serving(world, activator, gateway)
-        autoscaler = _pods(world, "the autoscaler", SERVING_NAMESPACE, {"app": "autoscaler"})
-        for pods in (gateway, activator, autoscaler, *_knative_services(world)):
-            yield from _ways_out(pods, istiod)
-        yield _Flow(gateway, (activator,), _ACTIVATOR_PORT, Direction.EGRESS)
-        yield _Flow(activator, (autoscaler,), _AUTOSCALER_PORT, Direction.EGRESS)
-        for pods in _knative_services(world):
-            yield _Flow(activator, (pods,), _PROXY_PORT, Direction.EGRESS)
+        yield from _of_serving(world, activator, gateway, istiod)
         yield _Flow(istiod, (activator,), _DISCOVERY_PORT)
         yield _Flow(gateway, (_ROUTERS, _HOSTS), _GATEWAY_PORT)
     if any(_integrates(item) is not False for item in world.objects(EVENTING)):
@@ -239,30 +232,37 @@ def _flows(world: World, mesh: Mesh) -> Iterator[_Flow]:
         yield from _ways_out(broker, istiod)
 
 
-def _of_serving(world: World, activator: Pods, gateway: Pods) -> Iterator[_Flow]:
+def _of_serving(world: World, activator: Pods, gateway: Pods, istiod: Pods) -> Iterator[_Flow]:
+    services = _knative_services(world)
     autoscaler = _pods(world, "the autoscaler", SERVING_NAMESPACE, {"app": "autoscaler"})
     yield _Flow(activator, (gateway,), _ACTIVATOR_PORT)
     yield _Flow(autoscaler, (activator,), _AUTOSCALER_PORT)
     for name in ("webhook", "net-istio-webhook"):
         webhook = _pods(world, f"Serving's {name}", SERVING_NAMESPACE, {"app": name})
         yield _Flow(webhook, (_HOSTS,), _WEBHOOK_PORT)
-    for pods in _knative_services(world):
+    everywhere = _one_each(world, services)
+    for pods in everywhere:
         yield _Flow(pods, (activator,), _PROXY_PORT)
     # For these the activator steps aside while they have pods to spare.
-    for pods in _knative_services(world, left=True):
+    for pods in _one_each(world, _left(world, services)):
         yield _Flow(pods, (gateway,), _PROXY_PORT, when="once the activator has stepped aside")
+    for pods in (gateway, activator, autoscaler, *everywhere):
+        yield from _ways_out(pods, istiod)
+    yield _Flow(gateway, (activator,), _ACTIVATOR_PORT, Direction.EGRESS)
+    yield _Flow(activator, (autoscaler,), _AUTOSCALER_PORT, Direction.EGRESS)
+    for pods in everywhere:
+        yield _Flow(activator, (pods,), _PROXY_PORT, Direction.EGRESS)
 
 
-def _is_left(world: World, service: Object) -> bool:
-    """Say whether the activator is, at times, not between the gateway and a service."""
-    own = service.get(*_TEMPLATE, "annotations", _BURST)
-    burst = [own] if own is not None else _bursts(world)
-    return any(each is UNKNOWN or _number(each) != _NEVER_LEFT for each in burst)
-
-
-def _bursts(world: World) -> list[Any]:
+def _left(world: World, services: Iterable[Object]) -> Iterator[Object]:
+    """List the services that the gateway calls itself at times, without the activator between."""
     servings = world.objects(SERVING)
-    return [config_value(each, "autoscaler", "target-burst-capacity") for each in servings]
+    general = [config_value(each, "autoscaler", "target-burst-capacity") for each in servings]
+    for service in services:
+        own = service.get(*_TEMPLATE, "annotations", _BURST)
+        burst = [own] if own is not None else general
+        if any(each is UNKNOWN or _number(each) != _NEVER_LEFT for each in burst):
+            yield service
 
 
 def _number(written: Any) -> float | None:
@@ -278,21 +278,30 @@ def _ways_out(pods: Pods, istiod: Pods) -> Iterator[_Flow]:
     yield _Flow(pods, (_DNS,), _DNS_PORT, Direction.EGRESS)
 
 
-def _knative_services(world: World, *, left: bool = False) -> Iterator[Pods]:
-    """List the pods of one Knative Service a namespace, which stands for all that Istio serves.
-
-    With `left`, of those that the gateway calls itself at times.
-    """
+def _knative_services(world: World) -> list[Object]:
+    """Return the Knative Services that Istio serves."""
     general = next((default_class(item) for item in world.objects(SERVING)), None)
-    services: dict[str, Object] = {}
-    for item in world.objects(KNATIVE_SERVICE):
-        own = own_class(item)[1]
-        ours = (general if own is None else own) in (None, ISTIO_CLASS, UNKNOWN)
-        if ours and item.ref.namespace not in services and (not left or _is_left(world, item)):
-            services[item.ref.namespace] = item
-    for namespace, service in sorted(services.items()):
-        labels = {"serving.knative.dev/service": service.ref.name, "app": service.ref.name}
-        yield _pods(world, "Knative Services", namespace, labels)
+    return [
+        item
+        for item in world.objects(KNATIVE_SERVICE)
+        if chosen_or(general, item) in (None, ISTIO_CLASS, UNKNOWN)
+    ]
+
+
+def _one_each(world: World, services: Iterable[Object]) -> list[Pods]:
+    """Return the pods of one Knative Service a namespace, which stands for all of them."""
+    first_of: dict[str, Object] = {}
+    for service in services:
+        first_of.setdefault(service.ref.namespace, service)
+    return [
+        _pods(
+            world,
+            "Knative Services",
+            namespace,
+            {"serving.knative.dev/service": service.ref.name, "app": service.ref.name},
+        )
+        for namespace, service in sorted(first_of.items())
+    ]
 
 
 def _pods(world: World, what: str, namespace: str, labels: Mapping[str, Any]) -> Pods:

@@ -56,6 +56,7 @@ from mesh_policy.mesh.serverless import is_knative_gateway
 from mesh_policy.mesh.workload import Workload, pod_ports
 from mesh_policy.reading.cluster_hosts import SERVICE_DOMAIN, ServiceName
 from mesh_policy.reading.dns_names import wildcards_over
+from mesh_policy.reading.exports import is_exported
 from mesh_policy.reading.gateway_conflicts import Chains, Names, Outcome, Route, conflict
 from mesh_policy.reading.istio_gateways import Host, Layer, Server, servers
 from mesh_policy.reading.knative_domains import named, naming, services_domain
@@ -273,9 +274,7 @@ def _routes(world: World, namespace: str) -> dict[tuple[str, str], list[Route]]:
     """
     found: dict[tuple[str, str], list[Route]] = defaultdict(list)
     for item in world.objects(VIRTUAL_SERVICE):
-        exported = strings(item.get("spec", "exportTo"))
-        own = "." in exported and item.ref.namespace == namespace
-        if exported and not own and {"*", namespace}.isdisjoint(exported):
+        if not is_exported(strings(item.get("spec", "exportTo")), item.ref.namespace, namespace):
             continue
         passed = [
             name

@@ -7,7 +7,7 @@ from mesh_policy.documented.kinds import DOMAIN_MAPPING, MESH_KINDS, SECRET, SER
 from mesh_policy.documented.names import CERTIFICATE_UID, NET_ISTIO, SECRET_FILTER
 from mesh_policy.documented.sections import FILTERING_SECTION
 from mesh_policy.findings import Finding, Ref, Severity
-from mesh_policy.reading.ingress_class import ISTIO_CLASS, default_class, own_class
+from mesh_policy.reading.ingress_class import ISTIO_CLASS, chosen_or, default_class
 from mesh_policy.reading.knative import named, workloads
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, at, has_unknown, items, text
@@ -61,8 +61,8 @@ def _mapped(world: World) -> Iterator[Ref]:
     others = [default_class(item) for item in world.objects(SERVING) if item.get("spec", "ingress")]
     general = others[0] if others else None
     for item in world.objects(DOMAIN_MAPPING):
-        name, own = text(item.get("spec", "tls", "secretName")), own_class(item)[1]
-        if name and (general if own is None else own) in (None, ISTIO_CLASS, UNKNOWN):
+        name = text(item.get("spec", "tls", "secretName"))
+        if name and chosen_or(general, item) in (None, ISTIO_CLASS, UNKNOWN):
             yield Ref(SECRET, item.ref.namespace, name)
 
 
