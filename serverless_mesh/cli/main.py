@@ -24,7 +24,7 @@ from mesh_policy.reading.objects import Given
 from mesh_policy.rule import Result, Rule, by_finding, evaluate
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
-from serverless_mesh.cli import report, sources
+from serverless_mesh.cli import check_output, sources
 from serverless_mesh.cli.completeness import DUMPED, NOTHING, Dump, is_integrated, read_by
 from serverless_mesh.cli.failures import COULD_NOT, Commands, Output
 from serverless_mesh.cli.hidden import reworded
@@ -211,9 +211,9 @@ def check(
     results = list(map(reworded, checked))
     match output:
         case Format.JSON:
-            typer.echo(report.as_json(results))
+            typer.echo(check_output.as_json(results))
         case Format.SARIF:
-            typer.echo(report.as_sarif(results, rules))
+            typer.echo(check_output.as_sarif(results, rules))
         case Format.TEXT:
             _print_text(results, len(world.by_key), len(rules))
     # Who counts on 0 or 1 counts on all having been checked.
@@ -268,7 +268,7 @@ def _chosen(ids: list[str]) -> tuple[Rule, ...]:
 
 def _print_text(results: list[Result], objects: int, rules: int) -> None:
     if results:
-        typer.echo(report.as_text(results) + "\n")
+        typer.echo(check_output.as_text(results) + "\n")
     severities = Counter(each.severity for each in results if each.is_violation)
     undetermined = sum(type(each.finding) is Undetermined for each in results)
     exempt = sum(each.exemption is not None for each in results)

@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from pulumi_policy import EnforcementLevel, Policy
 
-from mesh_policy.crossguard.pack import EXEMPTED, GATE, OBSERVED, UNDETERMINED, WARNINGS, policies
+from mesh_policy.crossguard.names import EXEMPTED, GATE, OBSERVED, UNDETERMINED, WARNINGS
+from mesh_policy.crossguard.pack import policies
 from mesh_policy.crossguard.session import Observe, Session
 from mesh_policy.documented.kinds import Kind
 from mesh_policy.exemptions import ANNOTATION, SHORTEST

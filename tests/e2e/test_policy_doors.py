@@ -18,7 +18,7 @@ from kubernetes.dynamic.exceptions import NotFoundError
 from typer.testing import CliRunner
 
 from harness import PulumiStack, make_stack
-from mesh_policy.crossguard.pack import GATE, OBSERVED
+from mesh_policy.crossguard.names import GATE, OBSERVED
 from mesh_policy.reading.objects import ref_of
 from serverless_mesh.cli.main import app
 from tests.policy.integration import BROKEN, broken, documented, merged

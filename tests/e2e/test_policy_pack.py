@@ -10,7 +10,7 @@ import yaml
 from kubernetes import client
 
 from harness import PulumiStack, StackFactory, make_stack
-from mesh_policy.crossguard.pack import GATE, OBSERVED, UNDETERMINED
+from mesh_policy.crossguard.names import GATE, OBSERVED, UNDETERMINED
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 

@@ -14,7 +14,8 @@ from pulumi_policy.secret import Secret as Marked
 
 from mesh_policy.cluster.retries import Retries
 from mesh_policy.crossguard import project, state, wire
-from mesh_policy.crossguard.pack import GATE, OBSERVED, UNDETERMINED, WARNINGS, gate_level, policies
+from mesh_policy.crossguard.names import GATE, OBSERVED, UNDETERMINED, WARNINGS
+from mesh_policy.crossguard.pack import gate_level, policies
 from mesh_policy.crossguard.session import Observe, Resource, Session
 from mesh_policy.crossguard.state import Owned
 from mesh_policy.documented.kinds import Kind

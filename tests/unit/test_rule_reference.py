@@ -8,15 +8,8 @@ import pytest
 from pulumi_policy import EnforcementLevel
 from typer.testing import CliRunner
 
-from mesh_policy.crossguard.pack import (
-    EXEMPTED,
-    GATE,
-    OBSERVED,
-    UNDETERMINED,
-    WARNINGS,
-    gate_level,
-    policies,
-)
+from mesh_policy.crossguard.names import EXEMPTED, GATE, OBSERVED, UNDETERMINED, WARNINGS
+from mesh_policy.crossguard.pack import gate_level, policies
 from mesh_policy.crossguard.session import Session
 from mesh_policy.rule import Rule
 from mesh_policy.rules import RULES

@@ -20,6 +20,7 @@ from pulumi_policy import (
 from pulumi_policy import Severity as Level
 
 from mesh_policy.crossguard import wire
+from mesh_policy.crossguard.names import EXEMPTED, GATE, OBSERVED, UNDETERMINED, WARNINGS
 from mesh_policy.crossguard.session import Observe, Resource, Session
 from mesh_policy.exemptions import ANNOTATION
 from mesh_policy.findings import Severity, Undetermined, Unread
@@ -27,11 +28,6 @@ from mesh_policy.observe import RETRY_SECONDS
 from mesh_policy.printing import printed
 from mesh_policy.rule import Result, Rule, by_finding, listed
 
-GATE: Final = "-gate"
-OBSERVED: Final = "observed-cluster"
-WARNINGS: Final = "warnings"
-UNDETERMINED: Final = "undetermined"
-EXEMPTED: Final = "exempted"
 _LEVELS: Final = {
     Severity.ERROR: (EnforcementLevel.MANDATORY, Level.HIGH),
     Severity.WARNING: (EnforcementLevel.ADVISORY, Level.MEDIUM),
