@@ -29,6 +29,7 @@ from serverless_mesh.cli.completeness import DUMPED, NOTHING, Dump, is_integrate
 from serverless_mesh.cli.failures import COULD_NOT, Commands, Output
 from serverless_mesh.cli.hidden import reworded
 from serverless_mesh.cli.manifests import ManifestError
+from serverless_mesh.cli.report.command import report
 from serverless_mesh.cli.verification import (
     DEFAULT_TIMEOUT,
     Check,
@@ -54,6 +55,7 @@ app = typer.Typer(
 )
 settings_app = typer.Typer(help="The settings of a stack file.", no_args_is_help=True)
 app.add_typer(settings_app, name="config")
+app.command()(report)
 out = Output(highlight=False, soft_wrap=True)
 err = Output(stderr=True, highlight=False, soft_wrap=True)
 

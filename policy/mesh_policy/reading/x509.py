@@ -72,6 +72,15 @@ def names(certificate: str) -> list[str]:
         return []
 
 
+def validity(certificate: str) -> tuple[datetime, datetime] | None:
+    """Return from when until when the first certificate is valid, None where it is none."""
+    try:
+        first = _load(certificate)[0]
+    except ValueError:
+        return None
+    return first.not_valid_before_utc, first.not_valid_after_utc
+
+
 def problems(
     certificate: str,
     key: str,

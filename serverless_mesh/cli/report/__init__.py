@@ -1,0 +1,1 @@
+"""`serverless-mesh report`: a preview of the engine, as one comment of a review."""

@@ -1,0 +1,119 @@
+"""What an update changes, field by field; what is secret never shows."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mesh_policy.escaping import printable
+from mesh_policy.reading.private_keys import holds_private_key
+from mesh_policy.reading.values import UNKNOWN, Unknown, walk
+from serverless_mesh.cli.report.dates import until
+from serverless_mesh.cli.report.preview import HIDDEN, Change
+
+LATER: Final = "known after the update"
+_ABSENT: Final = object()
+_STEPS: Final = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|\.?([^.\[\]]+)')
+_LONGEST: Final = 200
+_SHOWN_OF_SECRETS: Final = ("type", "metadata.name", "metadata.namespace", "metadata.labels")
+_KEYS: Final = re.compile(r"private_?key|password|passphrase|token|kubeconfig", re.IGNORECASE)
+"""Names of fields whose values are not shown, whether they are marked as secrets or not."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field that changes: its path, and its value before and after, None where there is none."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+def fields(change: Change) -> list[Field]:
+    """List the fields that an update or a replacement changes, by the plugin's word or ours."""
+    paths = list(change.fields) or list(_compared(change.old.inputs, change.new.inputs))
+    found = (_field(change, path) for path in paths)
+    return [each for each in found if each.before != each.after or each.before == HIDDEN]
+
+
+def _field(change: Change, path: str) -> Field:
+    before = _first(path, change.old.inputs, change.old.outputs)
+    after = _first(path, change.new.inputs)
+    if after is _ABSENT and not _is_input(path, change):
+        after = _first(path, change.new.outputs)
+    if before is not _ABSENT and before == after:
+        # Of what somebody else changed, only the outputs differ.
+        was, will_be = _first(path, change.old.outputs), _first(path, change.new.outputs)
+        before, after = (was, will_be) if was != will_be else (before, after)
+    return Field(path, _shown(change, path, before), _shown(change, path, after))
+
+
+def _is_input(path: str, change: Change) -> bool:
+    return change.fields.get(path, "").startswith("delete") or path in change.old.inputs
+
+
+def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    old, new = dict(walk(before)), dict(walk(after))
+    for path in sorted(old.keys() | new.keys()):
+        if path not in old or path not in new or old[path] != new[path]:
+            yield path
+
+
+def _first(path: str, *trees: Mapping[str, Any]) -> Any:
+    for tree in trees:
+        found = _at(tree, path)
+        if found is not _ABSENT:
+            return found
+    return _ABSENT
+
+
+def _at(tree: Any, path: str) -> Any:
+    """Follow a path as the engine writes it: `spec.members[2]`, `metadata.labels["a.b/c"]`."""
+    for quoted, index, name in _STEPS.findall(path):
+        if tree is UNKNOWN or tree == HIDDEN:
+            return tree
+        if isinstance(tree, Mapping) and (quoted or name):
+            tree = tree.get(quoted.replace('\\"', '"') or name, _ABSENT)
+        elif isinstance(tree, list) and index:
+            tree = tree[int(index)] if int(index) < len(tree) else _ABSENT
+        else:
+            return _ABSENT
+    return tree
+
+
+def _shown(change: Change, path: str, value: Any) -> str | None:
+    if value is _ABSENT:
+        return None
+    if change.is_secret and not path.startswith(_SHOWN_OF_SECRETS):
+        return HIDDEN
+    if _KEYS.search(path.rpartition(".")[2]):
+        return HIDDEN
+    return written(value)
+
+
+def written(value: Any) -> str:
+    """Write a value on one line, and never a key."""
+    if isinstance(value, Unknown):
+        return LATER
+    if holds_private_key(value):
+        return HIDDEN
+    if isinstance(value, str):
+        return until(value) or _short(value)
+    return _short(json.dumps(_masked(value), ensure_ascii=False, sort_keys=True))
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: HIDDEN if _KEYS.search(str(key)) and isinstance(child, str) else _masked(child)
+            for key, child in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(child) for child in value]
+    return LATER if isinstance(value, Unknown) else value
+
+
+def _short(line: str) -> str:
+    line = printable(line)
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
