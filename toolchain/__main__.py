@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from toolchain import daemon, dev
+from toolchain import daemon, dev, linters
 from toolchain.downloads import Vendors
 from toolchain.errors import LocalEnvironmentError
 from toolchain.mesh import programs
@@ -63,7 +63,7 @@ def setup(mesh: bool = False, bench: bool = False) -> None:
     vendors = Vendors()
     steps = list(base(vendors))
     if mesh:
-        steps += (*programs.steps(vendors), programs.traffic())
+        steps += (*programs.steps(vendors), programs.traffic(), linters.actionlint())
     if bench:
         steps.append(programs.istioctl(vendors))
     with _reported():

@@ -17,7 +17,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto.language_pb2_grpc import LanguageRuntimeStub
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderStub
 
-from toolchain import processes
+from toolchain import linters, processes
 from toolchain.downloads import Vendors
 from toolchain.mesh import programs
 from toolchain.setup import base
@@ -38,6 +38,7 @@ _ARGUMENTS: Final = {
     "pilot-agent": ("version",),
     "istio-traffic": ("--version",),
     "istioctl": ("version", "--remote=false"),
+    "actionlint": ("--version",),
 }
 """By part, how its program is asked for its version."""
 _PLAYED: Final = {
@@ -62,7 +63,7 @@ def everything() -> Iterator[Part]:
     """Look at every part: those of `make up`, of `make mesh`, and what plays the rest."""
     vendors = Vendors()
     mesh = (*programs.steps(vendors), programs.traffic(), programs.istioctl(vendors))
-    steps = (*base(vendors), *mesh)
+    steps = (*base(vendors), *mesh, linters.actionlint())
     with ThreadPoolExecutor() as pool:
         yield from pool.map(_part, steps)
     yield Part(

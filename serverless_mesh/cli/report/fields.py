@@ -15,6 +15,7 @@ from serverless_mesh.cli.report.preview import HIDDEN, Change
 LATER: Final = "known after the update"
 _ABSENT: Final = object()
 _STEPS: Final = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|\.?([^.\[\]]+)')
+_PEM: Final = re.compile(r"-----BEGIN ([A-Z ]+)-----")
 _LONGEST: Final = 200
 _SHOWN_OF_SECRETS: Final = ("type", "metadata.name", "metadata.namespace", "metadata.labels")
 _KEYS: Final = re.compile(r"private_?key|password|passphrase|token|kubeconfig", re.IGNORECASE)
@@ -99,7 +100,8 @@ def written(value: Any) -> str:
     if holds_private_key(value):
         return HIDDEN
     if isinstance(value, str):
-        return until(value) or _short(value)
+        pem = _PEM.match(value)
+        return until(value) or (f"a {pem[1].lower()} in PEM" if pem else _short(value))
     return _short(json.dumps(_masked(value), ensure_ascii=False, sort_keys=True))
 
 

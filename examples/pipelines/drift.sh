@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Looks whether the cluster is still as the stack left it, and writes what differs.
+#
+# Exit codes: 0 it is, 1 it is not, or the preview failed, 2 no preview could be made.
+set -euo pipefail
+DRIFT=yes exec "$(dirname "$0")/preview.sh" --refresh --expect-no-changes
