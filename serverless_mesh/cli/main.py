@@ -30,6 +30,7 @@ from serverless_mesh.cli.failures import COULD_NOT, Commands, Output
 from serverless_mesh.cli.hidden import reworded
 from serverless_mesh.cli.manifests import ManifestError
 from serverless_mesh.cli.report.command import report
+from serverless_mesh.cli.render.command import render
 from serverless_mesh.cli.verification import (
     DEFAULT_TIMEOUT,
     Check,
@@ -56,6 +57,7 @@ app = typer.Typer(
 settings_app = typer.Typer(help="The settings of a stack file.", no_args_is_help=True)
 app.add_typer(settings_app, name="config")
 app.command()(report)
+app.command("render")(render)
 out = Output(highlight=False, soft_wrap=True)
 err = Output(stderr=True, highlight=False, soft_wrap=True)
 
