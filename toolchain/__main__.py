@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from toolchain import daemon, dev, linters
+from toolchain import daemon, dev, gitops, linters
 from toolchain.downloads import Vendors
 from toolchain.errors import LocalEnvironmentError
 from toolchain.mesh import programs
@@ -63,7 +63,12 @@ def setup(mesh: bool = False, bench: bool = False) -> None:
     vendors = Vendors()
     steps = list(base(vendors))
     if mesh:
-        steps += (*programs.steps(vendors), programs.traffic(), linters.actionlint())
+        steps += (
+            *programs.steps(vendors),
+            programs.traffic(),
+            linters.actionlint(),
+            gitops.files(),
+        )
     if bench:
         steps.append(programs.istioctl(vendors))
     with _reported():

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mesh_policy.reading.values import items, mapping, strings, text, walk
+from mesh_policy.reading.values import at, items, mapping, strings, text, walk
 from serverless_mesh.cli.render.errors import RenderError
 
 COMMAND: Final = (
@@ -24,6 +24,7 @@ _SIGNED: Final = "4dabf18193072939515e22adb298388d"
 """The key of values that the engine marks, as secrets that are shown."""
 _PLUGIN: Final = "kubernetes:"
 _PATCH: Final = "Patch"
+_NAMESPACE: Final = f"{_PLUGIN}core/v1:Namespace"
 _THERE: Final = frozenset(
     {"same", "create", "update", "replace", "create-replacement", "import", "import-replacement"}
 )
@@ -99,23 +100,41 @@ def _is_object(state: Mapping[str, Any]) -> bool:
 
 
 def _depths(states: Mapping[str, Mapping[str, Any]], objects: frozenset[str]) -> dict[str, int]:
-    """Return how many objects come before each, along the longest way."""
+    """Return how many objects come before each, along the longest way.
+
+    What is in a namespace comes after it, whatever the engine knows of that: a component without
+    objects, as one of an existing secret, hands on no order.
+    """
+    namespaces = {
+        _name(state): urn
+        for urn, state in states.items()
+        if urn in objects and state.get("type") == _NAMESPACE
+    }
     depths: dict[str, int] = {}
     pending = list(states)[::-1]
     entered: set[str] = set()
     while pending:
         urn = pending[-1]
-        before = [each for each in _before(states[urn]) if each in states and each != urn]
+        before = {*_before(states[urn]), namespaces.get(_namespace(states[urn]), urn)} - {urn}
+        before &= states.keys()
         missing = [each for each in before if each not in depths]
         if urn not in depths and missing and urn not in entered:
             entered.add(urn)
-            pending += missing
+            pending += sorted(missing)
             continue
         pending.pop()
         if urn not in depths:
             ways = (depths.get(each, 0) + (each in objects) for each in before)
             depths[urn] = max(ways, default=0)
     return depths
+
+
+def _name(state: Mapping[str, Any]) -> str:
+    return text(at(state, "inputs", "metadata", "name"))
+
+
+def _namespace(state: Mapping[str, Any]) -> str:
+    return text(at(state, "inputs", "metadata", "namespace"))
 
 
 def _before(state: Mapping[str, Any]) -> Iterator[str]:
