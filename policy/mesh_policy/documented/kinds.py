@@ -53,6 +53,8 @@ SERVICE_ENTRY: Final = Kind("networking.istio.io", "ServiceEntry")
 DESTINATION_RULE: Final = Kind("networking.istio.io", "DestinationRule")
 ENVOY_FILTER: Final = Kind("networking.istio.io", "EnvoyFilter")
 PEER_AUTHENTICATION: Final = Kind("security.istio.io", "PeerAuthentication")
+AUTHORIZATION_POLICY: Final = Kind("security.istio.io", "AuthorizationPolicy")
+"""Read by no rule; a picture says who may call whom."""
 
 SERVING: Final = Kind("operator.knative.dev", "KnativeServing")
 EVENTING: Final = Kind("operator.knative.dev", "KnativeEventing")

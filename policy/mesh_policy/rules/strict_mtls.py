@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from mesh_policy.authentications import authentications
 from mesh_policy.documented.kinds import MESH_KINDS, PEER_AUTHENTICATION
 from mesh_policy.documented.names import (
     KNATIVE_NAMESPACES,
@@ -14,13 +15,12 @@ from mesh_policy.documented.sections import MESH_SECTION
 from mesh_policy.documented.variants import SERVICE_MESH_2
 from mesh_policy.findings import Finding, Severity
 from mesh_policy.mesh.mesh import Mesh
-from mesh_policy.reading.ages import Ages
 from mesh_policy.reading.interception import EXCLUDED, INCLUDED
 from mesh_policy.reading.knative import called_by_api_server
 from mesh_policy.reading.knative_workloads import KINDS, Workload, knative_workloads
 from mesh_policy.reading.label_selectors import first
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.peer_authentication import WEAK_MODES, Authentication, Scope, counting
+from mesh_policy.reading.peer_authentication import WEAK_MODES, Authentication, Scope
 from mesh_policy.reading.values import UNKNOWN, at, number, show
 from mesh_policy.remediation import is_serverless_plane, with_value
 from mesh_policy.rule import Rule
@@ -35,7 +35,7 @@ _NEEDED: Final = "STRICT: only clients with a certificate of the mesh"
 def check(world: World) -> Iterator[Finding]:
     """Check the control plane, each PeerAuthentication that counts, and the ports left alone."""
     own = world.serverless_mesh
-    found = list(_counting(world, own))
+    found = list(authentications(world))
     for mesh, plane in serverless_plane(world):
         if mesh.variant.mtls:
             yield from _control_plane(mesh, plane)
@@ -52,23 +52,6 @@ def check(world: World) -> Iterator[Finding]:
     for mesh, plane in serverless_plane(world):
         for workload in knative_workloads(world):
             yield from _workload(workload, mesh, plane)
-
-
-def _counting(world: World, own: Mesh | None) -> Iterator[Authentication]:
-    """List what counts in Serverless's mesh; what another mesh has for itself does not."""
-    if world.is_plain or (own is None and world.meshes):
-        return
-    root = own.root if own else ""
-    items = (
-        item
-        for item in world.objects(PEER_AUTHENTICATION)
-        if item.ref.namespace == root
-        or own is None
-        or (
-            item.ref.namespace not in world.elsewhere and own.reads(item.ref.namespace) is not False
-        )
-    )
-    yield from counting(items, root, Ages(world.running))
 
 
 def _control_plane(mesh: Mesh, plane: Object) -> Iterator[Finding]:
