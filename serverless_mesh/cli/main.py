@@ -27,6 +27,7 @@ from mesh_policy.world import World
 from serverless_mesh.cli import check_output, sources
 from serverless_mesh.cli.completeness import DUMPED, NOTHING, Dump, is_integrated, read_by
 from serverless_mesh.cli.failures import COULD_NOT, Commands, Output
+from serverless_mesh.cli.graph.command import graph
 from serverless_mesh.cli.hidden import reworded
 from serverless_mesh.cli.manifests import ManifestError
 from serverless_mesh.cli.report.command import report
@@ -322,6 +323,9 @@ def verify_url(
             _show(check)
     if not checks[-1].holds:
         raise typer.Exit(WRONG)
+
+
+app.command("graph")(graph)
 
 
 def _show(check: Check) -> None:

@@ -1,0 +1,1 @@
+"""A picture of the integration: a model out of a World, and printers of it."""
