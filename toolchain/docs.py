@@ -1,13 +1,16 @@
 """Write what is generated from the code: `make docs`."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from mesh_policy.printing import printed
 from mesh_policy.rule import Result, Rule
 from mesh_policy.rules import RULES
 from serverless_mesh.cli import rule_reference, settings_reference
+from serverless_mesh.cli.graph.mermaid import as_mermaid
+from serverless_mesh.cli.graph.svg import as_svg
 from serverless_mesh.cli.rule_reference import Examples
+from tests import pictures
 from tests.policy.cases import Case, cases
 from toolchain.paths import ROOT
 
@@ -21,6 +24,7 @@ _SERVICE_MESH_3: Final = "service-mesh-3"
 def main() -> None:
     """Write every generated file; a test holds each to the code."""
     for path, made in GENERATED.items():
+        (ROOT / path).parent.mkdir(exist_ok=True)
         (ROOT / path).write_text(made(), encoding="utf-8")
 
 
@@ -43,6 +47,14 @@ def _order(case: Case) -> tuple[bool, bool, int]:
     return name != _BEST, _SERVICE_MESH_3 in name, length
 
 
+def _picture(objects: list[Any]) -> str:
+    return as_svg(pictures.as_documented(objects))
+
+
+def _mermaid(objects: list[Any]) -> str:
+    return as_mermaid(pictures.as_documented(objects))
+
+
 def _text(case: Case) -> str:
     """Return the fixture without what it expects."""
     header, _, declared = case.path.read_text("utf-8").partition("\n---\n")
@@ -61,6 +73,12 @@ GENERATED: Final[dict[str, Callable[[], str]]] = {
     "docs/configuration.md": settings_reference.reference,
     "docs/stack-file.schema.json": settings_reference.stack_file_schema,
     "docs/rules.md": lambda: rule_reference.reference(RULES, examples()),
+    "docs/images/service-mesh-2.svg": lambda: _picture(pictures.service_mesh_2()),
+    "docs/images/service-mesh-3.svg": lambda: _picture(pictures.service_mesh_3()),
+    "docs/images/findings.svg": lambda: as_svg(pictures.faulty()),
+    "tests/data/pictures/service-mesh-2.mmd": lambda: _mermaid(pictures.service_mesh_2()),
+    "tests/data/pictures/service-mesh-3.mmd": lambda: _mermaid(pictures.service_mesh_3()),
+    "tests/data/pictures/findings.mmd": lambda: as_mermaid(pictures.faulty()),
 }
 """What makes each generated file, by its path."""
 

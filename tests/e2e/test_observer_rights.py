@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from xml.etree import ElementTree
 
 import pytest
+import yaml
 from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
 from typer.testing import CliRunner, Result
@@ -18,8 +20,9 @@ from mesh_policy.findings import Ref
 from mesh_policy.observe import Observation, followed, observe
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
+from serverless_mesh.cli.graph.command import ALSO_READ
 from serverless_mesh.cli.main import app
-from tests.policy.integration import documented
+from tests.policy.integration import BROKEN, documented
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -33,6 +36,8 @@ RIGHTS: Final = [
     for group in rule["apiGroups"]
     for resource in rule["resources"]
 ]
+DRAWN: Final = ("security.istio.io", "authorizationpolicies")
+"""What no rule reads, and a picture shows."""
 USER: Final = "pulumi"
 KINDS: Final = {kind for rule in RULES for kind in rule.kinds | rule.check_only}
 CERTS: Final = Ref(SECRET, "istio-system", "wildcard-certs")
@@ -102,12 +107,16 @@ class Door:
         kind.replace(body=body, namespace=body["metadata"].get("namespace"))
 
     def look(self) -> Observation:
-        """Read what rules read, as the observer."""
-        seen = observe(KINDS, str(self.kubeconfig))
+        """Read what rules read and pictures show, as the observer."""
+        seen = observe(KINDS | ALSO_READ, str(self.kubeconfig))
         return followed(RULES, seen, lambda found: World.of((), found.objects, complete=True))[0]
 
     def check(self) -> Result:
         return CliRunner().invoke(app, ["check", "--kubeconfig", str(self.kubeconfig)])
+
+    def draw(self, *arguments: str, kubeconfig: Path | None = None) -> Result:
+        used = str(kubeconfig or self.kubeconfig)
+        return CliRunner().invoke(app, ["graph", "--kubeconfig", used, *arguments])
 
     def may(
         self, verb: str, group: str, resource: str, namespace: str = "", name: str = ""
@@ -169,6 +178,8 @@ def test_who_may_look_at_nothing_is_told_all_that_is_missing(door: Door) -> None
     assert done.exit_code == 2
     assert f"not read: {len(KINDS)}" in done.stdout
     for group, resource, _ in RIGHTS:
+        if (group, resource) == DRAWN:
+            continue
         right = f'apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["list"]'
         assert done.stdout.count(f"; grant {right}\n") == 1
 
@@ -192,6 +203,50 @@ def test_each_right_is_needed(door: Door, group: str, resource: str, verbs: list
     assert verbs == ["list"]
     (why,) = seen.unread.values()
     assert why.endswith(f'grant apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["list"]')
+
+
+def test_the_observer_sees_all_that_is_drawn(door: Door, tmp_path: Path) -> None:
+    file = tmp_path / "cluster.svg"
+    done = door.draw("--output", str(file))
+    assert (done.exit_code, done.output) == (0, "")
+    drawn = file.read_text("utf-8")
+    root = ElementTree.fromstring(drawn)
+    written = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"istio-system", "basic", "wildcard-certs", "knative-ingress-gateway"} <= written
+    assert {"activator", "knative-kafka", "shop", "hello", "in the mesh, mTLS STRICT"} <= written
+    assert "for *.apps.openshift.example.com" in written
+    for secret in (body for body in documented() if body["kind"] == "Secret"):
+        assert not any(value[:60] in drawn for value in secret["data"].values())
+
+
+def test_files_are_drawn_over_the_cluster_with_what_they_would_do_to_it(
+    door: Door, tmp_path: Path
+) -> None:
+    file = tmp_path / "opened.yaml"
+    service = next(
+        body for body in documented() if body["apiVersion"].startswith("serving.knative.dev/v1")
+    )
+    added = {**service, "metadata": {**service["metadata"], "name": "added"}}
+    file.write_text(yaml.safe_dump_all([BROKEN["strict-mtls"], added]), "utf-8")
+    before = door.draw()
+    after = door.draw("-f", str(file))
+    assert (before.exit_code, after.exit_code) == (0, 0), after.output
+    assert "strict-mtls" not in before.stdout
+    assert "strict-mtls" in after.stdout
+    assert "in the mesh, mTLS PERMISSIVE" in after.stdout
+    assert "Knative Service added (new)" in after.stdout
+    assert "Knative Service hello<br/>" in after.stdout
+    # Nothing was written.
+    assert door.draw().stdout == before.stdout
+
+
+def test_who_may_look_at_nothing_gets_no_picture_that_looks_whole(door: Door) -> None:
+    done = door.draw(kubeconfig=door.strangers)
+    assert done.exit_code == 2
+    assert "Gateway.networking.istio.io can't be listed" in done.stderr
+    assert "nothing was found of a mesh, of Gateways or of Serverless, as not all" in done.stderr
+    assert 'resources: ["authorizationpolicies"], verbs: ["list"]' in done.stderr
+    assert not done.stdout
 
 
 def test_the_right_to_the_named_secret_is_needed(door: Door) -> None:

@@ -105,7 +105,8 @@ def graph(
     for line in gaps:
         err.print(printable(f"not read: {line}"), markup=False)
     if is_empty(world):
-        raise _stop("nothing to draw: there is no mesh, no Gateway and nothing of Serverless")
+        why = "nothing was found of a mesh, of Gateways or of Serverless"
+        raise _stop(f"nothing to draw: {why}{', as not all could be read' if gaps else ''}")
     text = _drawn(format_, world, results, _of(files or [], live, context), gaps)
     if output is None or str(output) == _STDOUT:
         typer.echo(text, nl=False)

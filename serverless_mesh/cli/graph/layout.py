@@ -1,18 +1,25 @@
 """Where everything stands: groups stacked in a lane each, edges from lane to lane."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Final
 
-from serverless_mesh.cli.graph.model import Edge, Graph, Group, Lane, Mark, Node
-from serverless_mesh.cli.graph.text import label, width, wrapped
+from serverless_mesh.cli.graph.model import Edge, Graph, Group, Lane
+from serverless_mesh.cli.graph.routes import ANCHOR, Line, routed
+from serverless_mesh.cli.graph.shapes import (
+    KIND,
+    PADDING,
+    Box,
+    Placed,
+    Point,
+    height,
+    texts,
+    written,
+)
+from serverless_mesh.cli.graph.text import width
 
-KIND, NAME, LINE, MARK = 10.0, 13.0, 11.5, 11.0
-"""Sizes of text."""
-LEADING: Final = 1.35
 MARGIN: Final = 28.0
-PADDING: Final = 10.0
 _SIDE: Final = 18.0
 """Between the frame of a group and its boxes, where edges go round boxes."""
 _BETWEEN, _LINKED = 12.0, 32.0
@@ -20,84 +27,6 @@ _BETWEEN, _LINKED = 12.0, 32.0
 _GROUPS: Final = 22.0
 _LANES: Final = 64.0
 _NARROWEST, _WIDEST = 120.0, 264.0
-_ROUND: Final = 13.0
-"""How far an edge stands off that goes round a box."""
-_ANCHOR: Final = 24.0
-"""Where an edge meets a group, below its top."""
-
-
-class Text(NamedTuple):
-    """A line of text in a box: its size, and whether it is bold, a kind, or a mark."""
-
-    value: str
-    size: float
-    bold: bool = False
-    mark: Mark | None = None
-    muted: bool = False
-
-
-class Box(NamedTuple):
-    """A rectangle."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def right(self) -> float:
-        """Its right side."""
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> float:
-        """Its lower side."""
-        return self.y + self.height
-
-    def overlaps(self, other: "Box") -> bool:
-        """Say whether two rectangles have an area in common."""
-        return (
-            self.x < other.right
-            and other.x < self.right
-            and self.y < other.bottom
-            and other.y < self.bottom
-        )
-
-    def holds(self, other: "Box") -> bool:
-        """Say whether a rectangle lies within this one."""
-        return (
-            self.x <= other.x
-            and self.y <= other.y
-            and other.right <= self.right
-            and other.bottom <= self.bottom
-        )
-
-
-class Point(NamedTuple):
-    """A place."""
-
-    x: float
-    y: float
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A box with what is written in it."""
-
-    box: Box
-    texts: tuple[Text, ...]
-    node: Node | None = None
-    group: Group | None = None
-
-
-@dataclass(frozen=True)
-class Line:
-    """An edge: its ends, the points that it is drawn towards, and where its label stands."""
-
-    edge: Edge
-    points: tuple[Point, Point, Point, Point]
-    at: Point
-    anchor: str
 
 
 @dataclass(frozen=True)
@@ -133,7 +62,7 @@ def laid_out(graph: Graph, top: float) -> Picture:
             nodes += placed[1:]
     boxes = {each.group.id: each.box for each in groups if each.group}
     own = {each.node.id: each.box for each in nodes if each.node}
-    lines = tuple(_lines(graph.edges, own, boxes))
+    lines = tuple(routed(graph.edges, own, boxes))
     headings = tuple((Point(places[lane], top + 10), lane.value) for lane in used)
     bottom = max((each.box.bottom for each in groups), default=top)
     return Picture(tuple(groups), tuple(nodes), lines, headings, right + MARGIN, bottom)
@@ -155,50 +84,26 @@ def _width(groups: Sequence[Group]) -> float:
     """Return how wide the boxes of a lane are."""
     wanted = [_NARROWEST]
     for group in groups:
-        for text in _raw(group):
+        for text in written(group):
             wanted.append(width(text.value, text.size, text.bold))
         for node in group.nodes:
-            for text in _raw(node):
+            for text in written(node):
                 wanted.append(width(text.value, text.size, text.bold) + 2 * PADDING)
     return min(_WIDEST, max(wanted))
-
-
-def _raw(item: Node | Group) -> Iterator[Text]:
-    """List what is written in a box, a text each."""
-    change = f" ({item.change})" if isinstance(item, Node) and item.change else ""
-    yield Text(f"{label(item.kind)}{change}", KIND, muted=True)
-    if item.name:
-        yield Text(label(item.name), NAME, bold=True)
-    for line in item.lines:
-        yield Text(label(line), LINE)
-    for mark in item.marks:
-        yield Text(mark.label, MARK, bold=True, mark=mark)
-
-
-def _texts(item: Node | Group, room: float) -> tuple[Text, ...]:
-    return tuple(
-        text._replace(value=line)
-        for text in _raw(item)
-        for line in wrapped(text.value, room, text.size, 3 if text.bold else 2, text.bold)
-    )
-
-
-def _height(texts: Sequence[Text]) -> float:
-    return sum(text.size * LEADING for text in texts) + 2 * PADDING
 
 
 def _group(
     group: Group, x: float, y: float, room: float, links: Set[frozenset[str]]
 ) -> list[Placed]:
     """Place a group with its boxes below each other; the group comes first."""
-    own = _texts(group, room)
-    below = y + _height(own)
+    own = texts(group, room)
+    below = y + height(own)
     nodes: list[Placed] = []
     for before, node in zip((None, *group.nodes), group.nodes, strict=False):
         if before is not None:
             below += _LINKED if frozenset({before.id, node.id}) in links else _BETWEEN
-        texts = _texts(node, room - 2 * PADDING)
-        nodes.append(Placed(Box(x + _SIDE, below, room, _height(texts)), texts, node=node))
+        inside = texts(node, room - 2 * PADDING)
+        nodes.append(Placed(Box(x + _SIDE, below, room, height(inside)), inside, node=node))
         below = nodes[-1].box.bottom
     bottom = nodes[-1].box.bottom + _SIDE if nodes else below
     frame = Box(x, y, room + 2 * _SIDE, bottom - y)
@@ -236,7 +141,7 @@ def _links(edges: Sequence[Edge]) -> frozenset[frozenset[str]]:
 
 
 def _middles(identity: str, shape: Sequence[Placed]) -> dict[str, float]:
-    found = {identity: _ANCHOR}
+    found = {identity: ANCHOR}
     found |= {each.node.id: each.box.y + each.box.height / 2 for each in shape[1:] if each.node}
     return found
 
@@ -271,63 +176,3 @@ def _stacked(
     first = min(found.values(), default=top)
     higher = min(max(0.0, sum(excess) / len(excess) if excess else 0.0), first - top)
     return {identity: y - higher for identity, y in found.items()}
-
-
-@dataclass
-class _Side:
-    """The ends of edges on one side of a box, spread over it."""
-
-    ends: list[tuple[float, int]] = field(default_factory=list)
-
-    def place(self, index: int, box: Box, whole: bool) -> float:
-        """Return the height at which the edge of an index meets the side."""
-        if not whole:
-            return box.y + _ANCHOR
-        order = [each for _, each in sorted(self.ends)]
-        return box.y + box.height * (order.index(index) + 1) / (len(order) + 1)
-
-
-def _lines(
-    edges: Sequence[Edge], nodes: Mapping[str, Box], groups: Mapping[str, Box]
-) -> Iterator[Line]:
-    boxes = {**groups, **nodes}
-    sides: dict[tuple[str, str], _Side] = defaultdict(_Side)
-    for index, edge in enumerate(edges):
-        source, target = boxes[edge.source], boxes[edge.target]
-        if source.right <= target.x:
-            sides[edge.source, "right"].ends.append((target.y, index))
-            sides[edge.target, "left"].ends.append((source.y, index))
-    for index, edge in enumerate(edges):
-        source, target = boxes[edge.source], boxes[edge.target]
-        if source.right <= target.x:
-            leaving = sides[edge.source, "right"].place(index, source, edge.source in nodes)
-            meeting = sides[edge.target, "left"].place(index, target, edge.target in nodes)
-            # The label stands before the frame that the edge leads into.
-            frames = [box.x for box in groups.values() if box.holds(target)]
-            label_at = Point(min(frames, default=target.x) - 6, meeting - 5)
-            ends = Point(source.right, leaving), Point(target.x, meeting)
-            yield _across(edge, *ends, label_at)
-        else:
-            yield _along(edge, source, target, nodes)
-
-
-def _across(edge: Edge, start: Point, end: Point, label_at: Point) -> Line:
-    bend = (end.x - start.x) / 2
-    points = (start, Point(start.x + bend, start.y), Point(end.x - bend, end.y), end)
-    return Line(edge, points, label_at, "end")
-
-
-def _along(edge: Edge, source: Box, target: Box, nodes: Mapping[str, Box]) -> Line:
-    """Draw an edge within a lane: straight between neighbours, else round what is between them."""
-    upper, lower = sorted((source, target), key=lambda box: box.y)
-    gap = Box(upper.x, upper.bottom, upper.width, lower.y - upper.bottom)
-    if not any(box.overlaps(gap) for box in nodes.values()):
-        middle = upper.x + upper.width / 2
-        start = Point(middle, source.bottom if source is upper else source.y)
-        end = Point(middle, target.y if source is upper else target.bottom)
-        label_at = Point(middle + 7, (start.y + end.y) / 2 + 4)
-        return Line(edge, (start, start, end, end), label_at, "start")
-    start = Point(source.x, source.y + source.height / 2)
-    end = Point(target.x, target.y + target.height / 2)
-    points = (start, Point(start.x - _ROUND, start.y), Point(end.x - _ROUND, end.y), end)
-    return Line(edge, points, Point(start.x - 4, source.bottom + 12), "start")

@@ -24,6 +24,8 @@ _MUTUAL: Final = "ISTIO_MUTUAL"
 _GATEWAYS_SHOWN: Final = 5
 _SERVERS_SHOWN: Final = 3
 _SECRETS_SHOWN: Final = 3
+_SOON: Final = 30
+"""Days before the end of a certificate from which they are counted: no picture changes daily."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +127,8 @@ class Listening:
             return
         yield f"for {listed(names(text(certificate)), 2)}"
         days = (until - self.scene.world.now).days
-        ends = f"{plural(days, 'day')} left" if days >= 0 else "expired"
-        yield f"until {until:%Y-%m-%d}, {ends}"
+        ends = ", expired" if days < 0 else f", {plural(days, 'day')} left" if days <= _SOON else ""
+        yield f"until {until:%Y-%m-%d}{ends}"
 
     def edges(self) -> Iterator[Edge]:
         """Lead from the pods to the Gateways, and from secrets to those that serve them."""

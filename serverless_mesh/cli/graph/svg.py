@@ -4,20 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from serverless_mesh.cli.graph.layout import (
-    KIND,
-    LEADING,
-    LINE,
-    MARGIN,
-    MARK,
-    PADDING,
-    Line,
-    Picture,
-    Placed,
-    Point,
-    laid_out,
-)
+from serverless_mesh.cli.graph.layout import MARGIN, Picture, laid_out
 from serverless_mesh.cli.graph.model import Graph, Lane, Level, Mark, Way, plural, worst
+from serverless_mesh.cli.graph.routes import Line
+from serverless_mesh.cli.graph.shapes import KIND, LEADING, LINE, MARK, PADDING, Placed, Point
 from serverless_mesh.cli.graph.text import label, sentence, width, wrapped
 
 _FONT: Final = "Segoe UI, Roboto, Helvetica Neue, Arial, DejaVu Sans, sans-serif"
@@ -200,7 +190,7 @@ def _listed(marks: Sequence[Mark], whole: float, top: float) -> tuple[list[str],
         column = ends.index(min(ends))
         x = MARGIN + column * (room + MARGIN)
         for said, bold, color in _entry(mark):
-            for line in wrapped(sentence(said), room - 16, LINE, 3, bold):
+            for line in wrapped(sentence(said), room - 16, LINE, 4, bold):
                 ends[column] += LINE * LEADING
                 parts.append(
                     _text(

@@ -19,7 +19,7 @@ _WIDTHS: Final = {
 """Widths in em that no letter exceeds in the usual sans-serif fonts, the wide ones among them."""
 _WIDTH: Final = {char: width for width, chars in _WIDTHS.items() for char in chars}
 _OTHER, _WIDE, _BOLD = 0.85, 1.1, 1.1
-_BREAKS: Final = re.compile(r"(?<=[ ,:/=\-])(?=\S)|(?<=\.)(?=[a-zA-Z])")
+_BREAKS: Final = re.compile(r"(?<=[ ,/=\-])(?=\S)|(?<=\.)(?=[a-zA-Z])")
 
 
 def label(text: str) -> str:
