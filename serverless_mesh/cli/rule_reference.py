@@ -1,6 +1,7 @@
 """The rules, described: how to run them, and what each finds, needs and remediates."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +28,7 @@ Pulumi, and manifests or a live cluster, as the command `serverless-mesh check`.
 
 ## With Pulumi
 
-```
+```sh
 pulumi preview --policy-pack policy
 pulumi up --policy-pack policy --policy-pack-config pack.json
 ```
@@ -67,7 +68,7 @@ not name; what it says nothing of keeps its own. The levels are {levels}.
   is disabled), and `{undetermined}` says once what is missing;
 - `{off}`: nothing is read, and the stack is checked alone.
 
-[`deploy/observer.yaml`](../deploy/observer.yaml) is the least that reading takes. Kinds are listed
+`deploy/observer.yaml` is the least that reading takes. Kinds are listed
 whole; secrets are read by their names, only those from which Knative's gateways and DomainMappings
 serve, and no list of secrets is ever asked for. An API server that is busy, or restarts, is asked
 again for a minute, or as many seconds as `{observed}` has in `retrySeconds`; after that, what it
@@ -102,7 +103,7 @@ and the violation says so. From some rules no object is exempt; their entries be
 
 ## Without Pulumi
 
-```
+```sh
 serverless-mesh check -f gateways.yaml -f manifests/     # files; folders with all below them
 helm template chart | serverless-mesh check -f -         # standard input
 serverless-mesh check --context production               # a live cluster
@@ -218,9 +219,9 @@ def _entry(rule: Rule, made: dict[str, Policy], examples: Examples) -> str:
     lines = [
         f"## {rule.id}",
         "",
-        f"**{rule.title}.** {rule.why}",
+        f"**{plain(rule.title)}.** {plain(rule.why)}",
         "",
-        f"What to do: {rule.remedy}",
+        f"What to do: {plain(rule.remedy)}",
         "",
         f"- Severity: {rule.severity}",
         f"- Documentation: [{rule.section.title}]({rule.section.url})",
@@ -249,10 +250,19 @@ def _entry(rule: Rule, made: dict[str, Policy], examples: Examples) -> str:
         examples.bad,
         "```",
         "",
-        *(f"> {line}" for line in examples.found),
+        *(f"> {plain(line)}" for line in examples.found),
         "",
     ]
     return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    """Return the Markdown that shows a text as it is, but for code in it."""
+
+    def escaped(match: re.Match[str]) -> str:
+        return match[0] if match[0].startswith("`") else {"<": "&lt;", "*": "\\*"}[match[0]]
+
+    return re.sub(r"`[^`]*`|[<*]", escaped, text)
 
 
 def _gated(rule: Rule, made: dict[str, Policy]) -> bool:

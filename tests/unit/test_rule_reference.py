@@ -14,7 +14,7 @@ from mesh_policy.crossguard.session import Session
 from mesh_policy.rule import Rule
 from mesh_policy.rules import RULES
 from serverless_mesh.cli.main import app
-from serverless_mesh.cli.rule_reference import reference
+from serverless_mesh.cli.rule_reference import plain, reference
 from toolchain.docs import examples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,8 @@ TEXT = reference(RULES, examples())
 def test_every_rule_is_described_in_full(rule: Rule) -> None:
     _, _, rest = TEXT.partition(f"\n## {rule.id}\n")
     section = rest.partition("\n## ")[0]
-    said = [rule.title, rule.why, rule.remedy, *rule.section, f"Severity: {rule.severity}"]
+    said = [*map(plain, (rule.title, rule.why, rule.remedy)), *rule.section]
+    said += [f"Severity: {rule.severity}"]
     said += [f"`{kind}`" for kind in rule.kinds | rule.check_only | rule.by_name.keys()]
     said += [f"Can remediate: {'yes' if rule.remediate else 'no'}"]
     said += [f"`{rule.id}{GATE}` ({gate_level(rule).value} by default)"]
