@@ -12,9 +12,12 @@ from serverless_mesh.cli.graph.svg import as_svg
 from serverless_mesh.cli.rule_reference import Examples
 from tests import pictures
 from tests.policy.cases import Case, cases
+from toolchain.decisions import index
 from toolchain.paths import ROOT
+from toolchain.symptoms import with_symptoms
 
 _PROJECT: Final = ROOT / "Pulumi.yaml"
+_TROUBLESHOOTING: Final = ROOT / "docs" / "troubleshooting.md"
 _BEST: Final = "documented"
 """The name of the fixture that is shown as good, where there is one."""
 _SERVICE_MESH_3: Final = "service-mesh-3"
@@ -79,6 +82,8 @@ GENERATED: Final[dict[str, Callable[[], str]]] = {
     "tests/data/pictures/service-mesh-2.mmd": lambda: _mermaid(pictures.service_mesh_2()),
     "tests/data/pictures/service-mesh-3.mmd": lambda: _mermaid(pictures.service_mesh_3()),
     "tests/data/pictures/findings.mmd": lambda: as_mermaid(pictures.faulty()),
+    "docs/troubleshooting.md": lambda: with_symptoms(_TROUBLESHOOTING.read_text("utf-8"), RULES),
+    "docs/adr/index.md": index,
 }
 """What makes each generated file, by its path."""
 
