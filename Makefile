@@ -6,7 +6,7 @@ BIN := .venv/bin
 CHOSEN := $(if $(STACK),--stack $(STACK))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up preview down start stop mesh verify env test test-fast bench lint format docs lock clean
+.PHONY: help setup up preview down start stop mesh verify env test test-fast bench lint format docs site lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,7 +40,7 @@ env: ## print shell lines for using pulumi and kubectl by hand: eval "$$(make -s
 
 test-fast: ## the tests that need no cluster, in under a minute
 	@$(TOOLCHAIN) env > /dev/null
-	@$(BIN)/pytest --quiet --numprocesses 2 -m "not e2e" tests/unit tests/policy
+	@$(BIN)/pytest --quiet --numprocesses 2 -m "not e2e" tests/unit tests/policy tests/docs
 
 test: ## every test
 	@$(TOOLCHAIN) setup --mesh
@@ -63,6 +63,10 @@ format: setup ## let ruff fix what it can
 
 docs: setup ## generate Pulumi.yaml's schema and the references in docs/
 	@$(BIN)/python -m toolchain.docs
+
+site: setup ## build the documentation as a site, in the folder site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "site/index.html"
 
 lock: setup ## renew both lock files from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

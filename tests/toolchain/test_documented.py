@@ -9,7 +9,12 @@ from toolchain.downloads import Release
 from toolchain.gomodules import MODULES
 from toolchain.paths import ROOT
 
-README = (ROOT / "README.md").read_text("utf-8")
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+PAGE = read("docs/local-environment.md")
 PINNED = (
     releases.PULUMI,
     *releases.PLUGINS.values(),
@@ -21,15 +26,15 @@ PINNED = (
 
 
 @pytest.mark.parametrize("release", PINNED, ids=lambda release: release.name)
-def test_the_readme_names_what_is_downloaded(release: Release) -> None:
-    assert release.version in README
+def test_the_page_names_what_is_downloaded(release: Release) -> None:
+    assert release.version in PAGE
 
 
-def test_the_readme_names_what_is_built() -> None:
+def test_the_page_names_what_is_built() -> None:
     etcd = re.search(r"etcd/server/v3 v(\S+)", (MODULES / "base" / "go.mod").read_text("utf-8"))
     assert etcd is not None
     for version in (etcd[1], pulumi.SDK.version[1:], pulumi.LANGUAGE_HOST_SDK[1:]):
-        assert version in README
+        assert version in PAGE
 
 
 def test_the_go_that_is_asked_for_builds_everything() -> None:
@@ -39,8 +44,8 @@ def test_the_go_that_is_asked_for_builds_everything() -> None:
         for found in re.findall(r"^go (\d+)\.(\d+)", file.read_text("utf-8"), re.MULTILINE)
     }
     newest = "Go\\s+{}\\.{}\\b".format(*max(asked))
-    for text in (README, (ROOT / "CONTRIBUTING.md").read_text("utf-8")):
-        assert re.search(newest, text)
+    for name in ("README.md", "CONTRIBUTING.md", "docs/local-environment.md"):
+        assert re.search(newest, read(name)), name
 
 
 def test_built_versions_are_those_of_the_modules() -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.docs.shown import blocks, commands
 from toolchain import releases
 from toolchain.downloads import Release
 
@@ -14,13 +15,13 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 
 
-def commands(program: str) -> list[str]:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    return [line for line in readme.splitlines() if line.startswith(program)]
+def shown_by_the_readme(program: str) -> list[str]:
+    shown = [each.text for block in blocks("README.md") for each in commands(block)]
+    return [text for text in shown if text.startswith(program)]
 
 
 def test_the_production_install_fetches_nothing_without_a_checksum() -> None:
-    pinned, own = commands(".venv/bin/pip install")
+    pinned, own = shown_by_the_readme("pip install")
     # What has to be built would have its builder fetched, in a version of the day.
     assert "--require-hashes" in pinned
     assert "--only-binary :all:" in pinned

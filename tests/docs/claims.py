@@ -1,0 +1,80 @@
+"""Which test runs what the documents show.
+
+A command counts as run where a page below is run, and wherever else the same words are shown. What
+is neither is listed here: by the test that does the same, or with the reason for which nothing here
+can run it.
+"""
+
+from typing import Final
+
+RUN: Final = (
+    "docs/guides/least-rights.md",
+    "docs/guides/first-integration.md",
+    "docs/guides/policy-gate.md",
+    "docs/guides/certificates.md",
+    "docs/guides/upgrade.md",
+    "docs/guides/uninstall.md",
+    "docs/guides/existing-mesh.md",
+)
+"""The pages whose commands are run, on one cluster: each goes on where the one before has ended."""
+
+_FETCHES: Final = "fetches packages; `make setup` installs by the same options"
+_CHECKOUT: Final = "uses the checkout's own local cluster, which may be in use"
+_IS_THIS: Final = "runs this very test"
+_VERIFICATION: Final = "tests/e2e/mesh/test_mesh_verification.py"
+_CHECK: Final = "tests/unit/test_check_command.py"
+_FAULTS: Final = "tests/e2e/test_faults.py"
+
+ELSEWHERE: Final = {
+    'serverless-mesh verify "$(pulumi stack output verificationUrl)" --ca root.crt': (
+        f"{_VERIFICATION}::test_every_link_holds"
+    ),
+    "make verify": f"{_VERIFICATION}::test_the_command_of_make_verify_has_three_ends",
+    "curl --cacert .toolchain/root.crt --connect-to ::127.0.0.1:39027 "
+    "https://hello-default.apps.openshift.example.com": (
+        "tests/e2e/mesh/test_mesh_certificate.py::test_the_pages_own_curl_answers"
+    ),
+    ".venv/bin/serverless-mesh verify https://hello-default.apps.openshift.example.com "
+    "--ca .toolchain/root.crt --connect 127.0.0.1:39027 --body 'Hello Openshift!'": (
+        f"{_VERIFICATION}::test_the_command_of_make_verify_has_three_ends"
+    ),
+    "serverless-mesh check -f must-gather.local.1/ --complete": (
+        "tests/unit/test_check_dumps.py::test_a_good_must_gather_is_exit_code_0"
+    ),
+    "kustomize build overlays/production | serverless-mesh check -f -": (
+        f"{_CHECK}::test_several_files_and_standard_input_are_one_world"
+    ),
+    "helm template chart | serverless-mesh check -f -": (
+        f"{_CHECK}::test_several_files_and_standard_input_are_one_world"
+    ),
+    "serverless-mesh check -f gateways.yaml -f manifests/": (
+        f"{_CHECK}::test_several_files_and_standard_input_are_one_world"
+    ),
+    "serverless-mesh check --kubeconfig file": (
+        "tests/e2e/test_policy_doors.py::test_a_check_of_the_live_cluster_finds_it"
+    ),
+    "pulumi import --generate-code=false kubernetes:operator.knative.dev/v1beta1:KnativeServing "
+    "knative-serving knative-serving/knative-serving": (
+        f"{_FAULTS}::test_what_another_team_made_is_not_overwritten"
+    ),
+    "pulumi cancel --yes": f"{_FAULTS}::test_a_killed_engine",
+    "pulumi refresh --clear-pending-creates": f"{_FAULTS}::test_a_killed_engine",
+}
+"""Commands that another test runs, by its id: the same, but for names and places."""
+
+NOT_RUN: Final = {
+    "pip install --require-hashes --only-binary :all: -r requirements.txt": _FETCHES,
+    "pip install --no-index --no-deps --no-build-isolation .": (
+        "would change the environment that the tests run in; tests/unit/test_wheel.py builds it"
+    ),
+    "make up": _CHECKOUT,
+    "make preview": _CHECKOUT,
+    "make mesh": _CHECKOUT,
+    "make down": _CHECKOUT,
+    'eval "$(make -s env)"': _CHECKOUT,
+    "make test": _IS_THIS,
+    "make test-fast": _IS_THIS,
+    "make lint": "changes nothing and proves nothing of a document; `.ci/run` runs it",
+    "make format": "would change the sources",
+}
+"""Commands that nothing here runs, with the reason."""
