@@ -2,11 +2,15 @@
 
 import ast
 import re
+import shlex
+import subprocess
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.docs.claims import ELSEWHERE, NOT_RUN, RUN
 from tests.docs.shown import TRANSCRIPT, all_commands, blocks, blocks_of, commands, pages
+from toolchain.__main__ import app
 from toolchain.paths import ROOT
 
 SHOWN = {each.text for each in all_commands()}
@@ -53,6 +57,17 @@ def test_what_make_is_told_is_a_target_of_it() -> None:
             match[1] for each in SHOWN if (match := re.match(r"make (?:-s )?([a-z-]+)", each))
         ]
         assert set(found) <= targets, page
+
+
+@pytest.mark.parametrize("text", sorted(each for each in SHOWN if each.startswith("make ")))
+def test_make_runs_a_command_that_is_there(text: str) -> None:
+    recipe = subprocess.run(
+        [*text.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for line in re.findall(r"-m toolchain\.bootstrap (.+)", recipe):
+        arguments = shlex.split(line.partition(" >")[0])
+        done = CliRunner().invoke(app, [*arguments, "--help"])
+        assert done.exit_code == 0, done.output
 
 
 EXAMPLE = """\

@@ -1,4 +1,4 @@
-"""`serverless-mesh check` on the live cluster, as a user runs it."""
+"""`serverless-mesh check` and `verify` on the live cluster, as a user runs them."""
 
 import subprocess
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from mesh.installation import Installation, Manifest
+from serverless_mesh.cli.verification import Link, Target, verify
 from toolchain.paths import ROOT, VENV
 
 
@@ -34,3 +35,10 @@ def assert_found(
     findings = [each for each in done.stdout.split("\n\n") if each.startswith(f"{severity} {rule}")]
     assert findings, done.stdout + done.stderr
     assert symptom in findings[0]
+
+
+def broken_link(installation: Installation) -> Link | None:
+    """Return the link at which `verify` stops."""
+    router = ("127.0.0.1", installation.mesh.services.router.port)
+    last = verify(Target(installation.url, installation.root.read_text("utf-8"), router))[-1]
+    return None if last.holds else last.link

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from mesh.cluster_check import assert_found, check
+from mesh.cluster_check import assert_found, broken_link, check
 from mesh.conftest import Keep
 from mesh.installation import BOTH, MESHES, Installation, put
+from toolchain.symptoms import SYMPTOMS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]
 PLACE = "knative-serving-ingress"
@@ -106,6 +107,9 @@ def test_traffic_stops(installation: Installation, keep: Keep, fault: Fault) -> 
         installation.renew_gateways()
     installation.until(lambda: not installation.answers(), "the documentation's curl fails")
     assert_found(check(installation), fault.rule, fault.symptom)
+    # As docs/troubleshooting.md has it.
+    listed = {each.link for each in SYMPTOMS if each.link and fault.rule in each.rules}
+    assert broken_link(installation) in listed
 
 
 @BOTH
