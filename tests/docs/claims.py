@@ -18,8 +18,10 @@ RUN: Final = (
 )
 """The pages whose commands are run, on one cluster: each goes on where the one before has ended."""
 
+RUN_HERE: Final = "docs/local-environment.md"
+"""The page whose commands are run in the checkout itself, by test_local_environment.py."""
+
 _FETCHES: Final = "fetches packages; `make setup` installs by the same options"
-_CHECKOUT: Final = "uses the checkout's own local cluster, which may be in use"
 _IS_THIS: Final = "runs this very test"
 _VERIFICATION: Final = "tests/e2e/mesh/test_mesh_verification.py"
 _CHECK: Final = "tests/unit/test_check_command.py"
@@ -29,7 +31,6 @@ ELSEWHERE: Final = {
     'serverless-mesh verify "$(pulumi stack output verificationUrl)" --ca root.crt': (
         f"{_VERIFICATION}::test_every_link_holds"
     ),
-    "make verify": f"{_VERIFICATION}::test_the_command_of_make_verify_has_three_ends",
     "curl --cacert .toolchain/root.crt --connect-to ::127.0.0.1:39027 "
     "https://hello-default.apps.openshift.example.com": (
         "tests/e2e/mesh/test_mesh_certificate.py::test_the_pages_own_curl_answers"
@@ -67,11 +68,6 @@ NOT_RUN: Final = {
     "pip install --no-index --no-deps --no-build-isolation .": (
         "would change the environment that the tests run in; tests/unit/test_wheel.py builds it"
     ),
-    "make up": _CHECKOUT,
-    "make preview": _CHECKOUT,
-    "make mesh": _CHECKOUT,
-    "make down": _CHECKOUT,
-    'eval "$(make -s env)"': _CHECKOUT,
     "make test": _IS_THIS,
     "make test-fast": _IS_THIS,
     "make lint": "changes nothing and proves nothing of a document; `.ci/run` runs it",
