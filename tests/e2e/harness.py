@@ -212,9 +212,17 @@ def until(condition: Callable[[], bool], within: float) -> None:
 
 
 def make_stack(
-    folder: Path, kubeconfig: Path, *, program: str | None = None, name: str = "test"
+    folder: Path,
+    kubeconfig: Path,
+    *,
+    program: str | None = None,
+    example: str | None = None,
+    name: str = "test",
 ) -> PulumiStack:
-    """Make a stack of a one-file program, or (without one) of this project's own program."""
+    """Make a stack of a one-file program, or (without one) of this project's own program.
+
+    An `example` is a stack file of `examples/`, which is used as a user uses it.
+    """
     project = folder / "project"
     project.mkdir(parents=True)
     if program is None:
@@ -236,8 +244,13 @@ def make_stack(
     stack = PulumiStack(
         project, name, {**env, "PYTHONPATH": str(project), "HOME": os.environ["HOME"]}
     )
+    place = {}
+    if example is not None:
+        stack_file = ROOT / "examples" / f"Pulumi.{example}.yaml"
+        shutil.copyfile(stack_file, project / f"Pulumi.{name}.yaml")
+        place = {"kubernetes:context": yaml.safe_load(kubeconfig.read_text())["current-context"]}
     stack.succeed("stack", "init", name)
     # So that tests can destroy what they made; `test_ownership.py` has the default.
     unprotected = {"protect": False} if program is None else {}
-    stack.configure({"kubernetes:kubeconfig": kubeconfig, **unprotected})
+    stack.configure({"kubernetes:kubeconfig": kubeconfig, **place, **unprotected})
     return stack

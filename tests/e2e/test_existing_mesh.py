@@ -102,15 +102,7 @@ def team(own: Cluster) -> Iterator[Team]:
 
 @pytest.fixture
 def stack(own: Cluster, tmp_path: Path) -> PulumiStack:
-    made = make_stack(tmp_path / "stack", own.kubeconfig)
-    made.configure(
-        {
-            "mesh.existing": True,
-            "mesh.allowChanges": ["mtls", "drain", "gatewayLabels", "excludedPorts"],
-        },
-        projects=["shop"],
-    )
-    return made
+    return make_stack(tmp_path / "stack", own.kubeconfig, example="existing-mesh")
 
 
 def test_the_whole_life_in_a_mesh_of_others(

@@ -85,9 +85,7 @@ def objects(cluster: Cluster) -> Iterator[Objects]:
 
 
 def our_stack(folder: Path, cluster: Cluster) -> PulumiStack:
-    stack = make_stack(folder, cluster.kubeconfig)
-    stack.configure(projects=["shop"])
-    return stack
+    return make_stack(folder, cluster.kubeconfig, example="service-mesh-2")
 
 
 @pytest.fixture(scope="module")
@@ -130,15 +128,16 @@ def test_refresh_after_up_finds_no_drift(deployed: PulumiStack) -> None:
 def test_a_changed_setting_updates_in_place(deployed: PulumiStack, objects: Objects) -> None:
     key = ("maistra.io/v1", "ServiceMeshMemberRoll", "istio-system", "default")
     before = objects.get(*key)
-    deployed.configure(projects=["shop", "bank"])
+    deployed.configure(projects=["shop", "bank", "market"])
     said = deployed.up()
     after = objects.get(*key)
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
-    assert after["spec"]["members"] == ["knative-serving", "knative-eventing", "shop", "bank"]
+    members = ["knative-serving", "knative-eventing", "shop", "bank"]
+    assert after["spec"]["members"] == [*members, "market"]
     assert not re.search(r"\d+ replaced", said)
-    deployed.configure(projects=["shop"])
+    deployed.configure(projects=["shop", "bank"])
     deployed.up()
-    assert objects.get(*key)["spec"]["members"] == ["knative-serving", "knative-eventing", "shop"]
+    assert objects.get(*key)["spec"]["members"] == members
 
 
 def test_drift_is_shown_and_mended(deployed: PulumiStack, objects: Objects) -> None:
@@ -181,10 +180,10 @@ def test_the_certificates_are_what_the_documentation_asks_for(
     usages = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert ExtendedKeyUsageOID.SERVER_AUTH in usages
     assert root.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    assert (leaf.not_valid_after_utc - leaf.not_valid_before_utc).days == 365
+    assert (leaf.not_valid_after_utc - leaf.not_valid_before_utc).days == 90
     key = serialization.load_pem_private_key(data["tls.key"], None)
     assert isinstance(key, rsa.RSAPrivateKey)
-    assert key.key_size == 2048
+    assert key.key_size == 3072
     assert key.public_key() == leaf.public_key()
 
 
@@ -214,10 +213,10 @@ def test_no_private_key_in_state_preview_or_logs(
     # Lines of the key itself, so that a copy without its PEM frame is seen too; not the first
     # ones, which hold the public modulus.
     needles = [*key.splitlines()[10:14], base64.b64encode(key.encode()).decode()[1200:1260]]
-    deployed.configure({"certificate.keyBits": 3072})
+    deployed.configure({"certificate.keyBits": 4096})
     said = deployed.preview()
     events = deployed.succeed("preview", "--json")
-    deployed.configure({"certificate.keyBits": 2048})
+    deployed.configure({"certificate.keyBits": 3072})
     logs = "".join(
         path.read_text("utf-8", "replace") for path in (cluster.folder / "log").iterdir()
     )
@@ -251,6 +250,7 @@ def test_destroy_leaves_nothing_but_the_namespaces(tmp_path: Path) -> None:
             "istio-system",
             "knative-serving",
             "shop",
+            "bank",
         }
         # What the control plane puts into each.
         assert {kind for _, kind, *_ in left} == {"Namespace", "ServiceAccount", "ConfigMap"}

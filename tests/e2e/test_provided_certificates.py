@@ -60,8 +60,32 @@ def served(own: Cluster) -> tuple[x509.Certificate, dict[str, str]]:
     return x509.load_pem_x509_certificate(data["tls.crt"].encode()), data
 
 
-def test_a_provided_authority_signs_the_wildcard(stack: PulumiStack, own: Cluster) -> None:
-    provide(stack, private_pem(ROOT_KEY), caCertificate=authority())
+def from_example(name: str, own: Cluster, folder: Path) -> Iterator[PulumiStack]:
+    made = make_stack(folder / "stack", own.kubeconfig, example=name)
+    yield made
+    made.destroy()
+
+
+@pytest.fixture
+def own_authority(own: Cluster, tmp_path: Path) -> Iterator[PulumiStack]:
+    yield from from_example("own-ca-and-kafka", own, tmp_path)
+
+
+@pytest.fixture
+def of_cert_manager(own: Cluster, tmp_path: Path) -> Iterator[PulumiStack]:
+    yield from from_example("cert-manager", own, tmp_path)
+
+
+def test_a_provided_authority_signs_the_wildcard(
+    own_authority: PulumiStack, own: Cluster, get: Any
+) -> None:
+    stack = own_authority
+    # As the example says of itself: neither its key nor its certificate is of any use.
+    assert "validating stack config: bad value" in stack.fail("preview")
+    provide(stack, private_pem(ROOT_KEY))
+    said = stack.fail("preview")
+    assert "serverless-mesh:privateKey: found another certificate's key" in said
+    provide(stack, caCertificate=authority())
     said = stack.up()
     found, data = served(own)
     found.verify_directly_issued_by(x509.load_pem_x509_certificate(authority().encode()))
@@ -71,6 +95,14 @@ def test_a_provided_authority_signs_the_wildcard(stack: PulumiStack, own: Cluste
         assert private_pem(ROOT_KEY).splitlines()[1] not in text
         assert "PRIVATE KEY" not in text
     assert "PRIVATE KEY" in data["tls.key"]
+    kafka = get(
+        "operator.serverless.openshift.io/v1alpha1",
+        "KnativeKafka",
+        "knative-kafka",
+        "knative-eventing",
+    )
+    assert kafka["spec"]["broker"]["enabled"]
+    assert not kafka["spec"]["channel"]["enabled"]
 
 
 def test_a_certificate_that_is_provided_is_served_as_it_is(
@@ -152,8 +184,8 @@ def test_an_existing_secret_is_used_and_left_alone(stack: PulumiStack, own: Clus
         assert core.read_namespaced_secret("brought", "own-mesh").data == before.data == after.data
 
 
-def test_cert_manager_is_asked(stack: PulumiStack, own: Cluster) -> None:
-    stack.configure({"certificate.from": "cert-manager", "certificate.issuer.name": "corporate"})
+def test_cert_manager_is_asked(of_cert_manager: PulumiStack, own: Cluster) -> None:
+    stack = of_cert_manager
     said = stack.fail("up", "--yes", "--skip-preview")
     assert "cert-manager is not installed" in said
     with own.client() as api:

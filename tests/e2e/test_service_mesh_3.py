@@ -17,17 +17,9 @@ PLACE = "knative-serving-ingress"
 
 @pytest.fixture(scope="module")
 def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiStack]:
-    stack = make_stack(tmp_path_factory.mktemp("mesh3-stack"), own.kubeconfig)
-    stack.configure(
-        {
-            "mesh.version": 3,
-            "mesh.discoveryLabel": "mesh=serverless",
-            "mesh.longRequests": True,
-            "verification.image": "openshift/hello-openshift",
-            "verification.project": "shop",
-        },
-        projects=["shop"],
-    )
+    folder = tmp_path_factory.mktemp("mesh3-stack")
+    stack = make_stack(folder, own.kubeconfig, example="service-mesh-3")
+    stack.configure({"mesh.longRequests": True})
     stack.succeed("up", "--yes", *PACK)
     yield stack
     stack.destroy()

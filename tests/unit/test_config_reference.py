@@ -44,7 +44,7 @@ def test_the_declared_defaults_are_the_settings_own() -> None:
     assert from_config(given, "test") == Settings()
 
 
-STACK_FILES = ["Pulumi.dev.yaml", "Pulumi.example.yaml"]
+STACK_FILES = ["Pulumi.dev.yaml", "Pulumi.mesh3.yaml"]
 WRONG: list[dict[str, Any]] = [
     {"serverless-mesh:mesh": {"namspace": "a"}},
     {"serverless-mesh:certificate": {"from": "vault"}},
@@ -76,7 +76,7 @@ def test_the_schema_finds_what_the_settings_refuse(config: dict[str, Any]) -> No
         check({key.partition(":")[2]: value for key, value in config.items()}, "Pulumi.test.yaml")
 
 
-@pytest.mark.parametrize("stack", ["dev", "example"])
+@pytest.mark.parametrize("stack", ["dev", "mesh3"])
 def test_the_stack_files_of_the_project_are_good(stack: str) -> None:
     done = CliRunner().invoke(app, ["config", "check", str(ROOT / f"Pulumi.{stack}.yaml")])
     assert done.exit_code == 0, done.output
