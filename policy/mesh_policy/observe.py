@@ -53,6 +53,8 @@ class Observation:
     objects: tuple[Given, ...]
     unread: Mapping[Kind, str]
     unseen: Mapping[Ref, str] = field(default_factory=dict)
+    unserved: frozenset[Kind] = frozenset()
+    """The kinds that the cluster does not serve: nobody has installed what brings them."""
     asked: frozenset[Ref] = frozenset()
     """The objects that were asked for by name, whatever came of it."""
     reader: "Callable[[Ref], Given | str | None] | None" = field(default=None, repr=False)
@@ -117,8 +119,9 @@ def observe(
     with ThreadPoolExecutor(AT_ONCE) as pool:
         read = list(pool.map(reader.list, wanted))
     return Observation(
-        tuple(found for each in read if not isinstance(each, str) for found in each),
+        tuple(found for each in read if isinstance(each, list) for found in each),
         {kind: why for kind, why in zip(wanted, read, strict=True) if isinstance(why, str)},
+        unserved=frozenset(kind for kind, each in zip(wanted, read, strict=True) if each is None),
         reader=reader.get,
     )
 
@@ -145,13 +148,13 @@ class _Reader:
     retries: Retries
     versions: Mapping[str, Iterable[str]]
 
-    def list(self, kind: Kind) -> list[Given] | str:
-        """Return the kind's objects, or why there are none of them."""
+    def list(self, kind: Kind) -> list[Given] | str | None:
+        """Return the kind's objects, or why there are none of them; None: it is not served."""
         served = None
         try:
             served = self._served(kind, self.retries)
             if served is None:
-                return []
+                return None
             path = f"{base(served[0])}/{served[1].plural}"
             found = self.retries.ask(lambda: list(self._pages(path)), {_EXPIRED})
         except (RefusedError, urllib3.exceptions.HTTPError) as error:

@@ -32,6 +32,7 @@ from serverless_mesh.cli.hidden import reworded
 from serverless_mesh.cli.manifests import ManifestError
 from serverless_mesh.cli.report.command import report
 from serverless_mesh.cli.render.command import render
+from serverless_mesh.cli.new_stack_file import command as new_stack_file
 from serverless_mesh.cli.verification import (
     DEFAULT_TIMEOUT,
     Check,
@@ -112,6 +113,9 @@ def _stack_file(file: Path) -> dict[str, Any]:
     if not all(isinstance(key, str) for key in config or ()):
         raise _stop(f"{file} is no stack file: a key under config: is no text")
     return content or {}
+
+
+settings_app.command("new", epilog=new_stack_file.EPILOG)(new_stack_file.new_stack_file)
 
 
 @settings_app.command("schema")

@@ -188,6 +188,11 @@ def played_cert_manager(objects: client.CustomObjectsApi, running: Any) -> dict[
     raise AssertionError(running.communicate()[0])
 
 
+def example(name: str) -> Path:
+    """Return a stack file of `examples/`."""
+    return ROOT / "examples" / f"Pulumi.{name}.yaml"
+
+
 class StackFactory(Protocol):
     """Makes a stack of the program text given, or of this project's own program."""
 
@@ -216,12 +221,12 @@ def make_stack(
     kubeconfig: Path,
     *,
     program: str | None = None,
-    example: str | None = None,
+    stack_file: Path | None = None,
     name: str = "test",
 ) -> PulumiStack:
     """Make a stack of a one-file program, or (without one) of this project's own program.
 
-    An `example` is a stack file of `examples/`, which is used as a user uses it.
+    A `stack_file` is copied before the stack is made, as a user does it.
     """
     project = folder / "project"
     project.mkdir(parents=True)
@@ -245,8 +250,7 @@ def make_stack(
         project, name, {**env, "PYTHONPATH": str(project), "HOME": os.environ["HOME"]}
     )
     place = {}
-    if example is not None:
-        stack_file = ROOT / "examples" / f"Pulumi.{example}.yaml"
+    if stack_file is not None:
         shutil.copyfile(stack_file, project / f"Pulumi.{name}.yaml")
         place = {"kubernetes:context": yaml.safe_load(kubeconfig.read_text())["current-context"]}
     stack.succeed("stack", "init", name)

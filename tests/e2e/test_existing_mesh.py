@@ -8,7 +8,7 @@ import pytest
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 
-from harness import PulumiStack, make_stack, playing_operators
+from harness import PulumiStack, example, make_stack, playing_operators
 from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
@@ -102,7 +102,7 @@ def team(own: Cluster) -> Iterator[Team]:
 
 @pytest.fixture
 def stack(own: Cluster, tmp_path: Path) -> PulumiStack:
-    return make_stack(tmp_path / "stack", own.kubeconfig, example="existing-mesh")
+    return make_stack(tmp_path / "stack", own.kubeconfig, stack_file=example("existing-mesh"))
 
 
 def test_the_whole_life_in_a_mesh_of_others(

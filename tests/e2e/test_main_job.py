@@ -16,7 +16,7 @@ from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.resource import Resource
 
-from harness import PulumiStack, make_stack, playing_operators
+from harness import PulumiStack, example, make_stack, playing_operators
 from toolchain.cluster import Cluster
 
 pytestmark = pytest.mark.e2e
@@ -85,7 +85,7 @@ def objects(cluster: Cluster) -> Iterator[Objects]:
 
 
 def our_stack(folder: Path, cluster: Cluster) -> PulumiStack:
-    return make_stack(folder, cluster.kubeconfig, example="service-mesh-2")
+    return make_stack(folder, cluster.kubeconfig, stack_file=example("service-mesh-2"))
 
 
 @pytest.fixture(scope="module")

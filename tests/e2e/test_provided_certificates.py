@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kubernetes import client
 
-from harness import CERTIFICATES, PulumiStack, make_stack, played_cert_manager
+from harness import CERTIFICATES, PulumiStack, example, make_stack, played_cert_manager
 from tests.policy.cases import certificate, private_key, private_pem
 from toolchain.cluster import Cluster
 
@@ -61,7 +61,7 @@ def served(own: Cluster) -> tuple[x509.Certificate, dict[str, str]]:
 
 
 def from_example(name: str, own: Cluster, folder: Path) -> Iterator[PulumiStack]:
-    made = make_stack(folder / "stack", own.kubeconfig, example=name)
+    made = make_stack(folder / "stack", own.kubeconfig, stack_file=example(name))
     yield made
     made.destroy()
 

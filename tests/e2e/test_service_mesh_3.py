@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness import PulumiStack, make_stack
+from harness import PulumiStack, example, make_stack
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -18,7 +18,7 @@ PLACE = "knative-serving-ingress"
 @pytest.fixture(scope="module")
 def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiStack]:
     folder = tmp_path_factory.mktemp("mesh3-stack")
-    stack = make_stack(folder, own.kubeconfig, example="service-mesh-3")
+    stack = make_stack(folder, own.kubeconfig, stack_file=example("service-mesh-3"))
     stack.configure({"mesh.longRequests": True})
     stack.succeed("up", "--yes", *PACK)
     yield stack

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
 
-from mesh_policy.cluster.kubeconfig import KubeconfigError, connect
+from mesh_policy.cluster.kubeconfig import KubeconfigError, connect, current_context
 from toolchain.pki import LocalAuthority
 
 
@@ -63,6 +63,7 @@ def test_the_users_own_are_merged_and_the_first_counts(
     (tmp_path / "token").write_text("from a file\n", "utf-8")
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/one:{tmp_path}/gone:{tmp_path}/two")
     assert authorization(None) == "Bearer first"
+    assert current_context(None) == "x"
     assert authorization(None, "nobody") is None
     assert authorization(None, "other") == "Bearer from a file"
 

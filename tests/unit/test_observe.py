@@ -264,8 +264,9 @@ def test_a_group_whose_kinds_can_not_be_told_leaves_out_its_kinds_alone(server: 
 
 def test_a_kind_that_is_not_served_has_no_objects(server: ApiServer) -> None:
     server.says["/apis/networking.istio.io/v1"] = [(200, {}, {"resources": []})]
-    observation = seen(server)
+    observation = seen(server, GATEWAY, SERVICE)
     assert (observation.objects, observation.unread) == ((), {})
+    assert observation.unserved == {GATEWAY}
 
 
 def test_a_right_that_is_missing_is_named(server: ApiServer) -> None:

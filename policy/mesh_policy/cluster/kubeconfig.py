@@ -11,6 +11,7 @@ import os
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
@@ -60,8 +61,24 @@ def connect(kubeconfig: str | None, context: str | None) -> Connection:
     Raises:
         KubeconfigError: it can't be used.
     """
-    try:
+    with _shaped():
         return _connection(_Merged(list(_contents(kubeconfig))), context)
+
+
+def current_context(kubeconfig: str | None) -> str:
+    """Return the name of the context that counts where none is named; empty: there is none.
+
+    Raises:
+        KubeconfigError: the kubeconfig can't be used.
+    """
+    with _shaped():
+        return _Merged(list(_contents(kubeconfig))).current()
+
+
+@contextmanager
+def _shaped() -> Iterator[None]:
+    try:
+        yield
     except plugins.PluginError as error:
         raise KubeconfigError(str(error)) from None
     except (AttributeError, TypeError, KeyError, ValueError, RecursionError, OSError):

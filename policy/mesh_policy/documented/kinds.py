@@ -36,6 +36,9 @@ OPERATOR_VERSION: Final = Kind("operators.coreos.com", "ClusterServiceVersion")
 OPERATOR_GROUP: Final = Kind("operators.coreos.com", "OperatorGroup")
 SUBSCRIPTION: Final = Kind("operators.coreos.com", "Subscription")
 CERTIFICATE: Final = Kind("cert-manager.io", "Certificate")
+CLUSTER_ISSUER: Final = Kind("cert-manager.io", "ClusterIssuer")
+KAFKA_CLUSTER: Final = Kind("kafka.strimzi.io", "Kafka")
+"""Of Strimzi, and of Streams for Apache Kafka."""
 
 CONTROL_PLANE: Final = Kind("maistra.io", "ServiceMeshControlPlane")
 MEMBER_ROLL: Final = Kind("maistra.io", "ServiceMeshMemberRoll")
@@ -71,6 +74,7 @@ CLUSTER_SCOPED: Final = frozenset(
         NAMESPACE,
         INGRESS_CONFIG,
         CLUSTER_VERSION,
+        CLUSTER_ISSUER,
         DEFINITION,
         DOMAIN_CLAIM,
         GATEWAY_CLASS,

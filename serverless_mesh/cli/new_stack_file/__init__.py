@@ -1,0 +1,1 @@
+"""`serverless-mesh config new`: a stack file from what a cluster has."""

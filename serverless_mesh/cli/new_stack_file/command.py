@@ -1,0 +1,110 @@
+"""The command `serverless-mesh config new`."""
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from mesh_policy.escaping import printable
+from serverless_mesh.cli.failures import COULD_NOT
+from serverless_mesh.cli.new_stack_file import certificate_section
+from serverless_mesh.cli.new_stack_file.mesh_choice import Choices, OpenChoiceError, choose
+from serverless_mesh.cli.progress import working
+
+EPILOG = """Examples:
+
+serverless-mesh config new --context production --output Pulumi.production.yaml
+
+serverless-mesh config new --context production --mesh 3 --issuer corporate
+
+serverless-mesh config new --context production --control-plane istio-system/basic
+
+Exit codes: 0 written, 2 the cluster could not be read, leaves something open, or FILE is there."""
+
+
+class MeshVersion(enum.StrEnum):
+    """The versions of Service Mesh."""
+
+    TWO = "2"
+    THREE = "3"
+
+
+def new_stack_file(
+    context: Annotated[
+        str | None, typer.Option(help="The kubeconfig's context; the current one without it.")
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="The kubeconfig, instead of your own.")
+    ] = None,
+    mesh: Annotated[
+        MeshVersion | None, typer.Option(help="Version of Service Mesh, where both could be.")
+    ] = None,
+    control_plane: Annotated[
+        str, typer.Option(help="The control plane to use, as NAME or NAMESPACE/NAME.")
+    ] = "",
+    new_mesh: Annotated[
+        bool, typer.Option("--new-mesh", help="A mesh of the stack's own, beside what is there.")
+    ] = False,
+    issuer: Annotated[
+        str, typer.Option(help="cert-manager's ClusterIssuer for the wildcard certificate.")
+    ] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; stdout without it.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it is there.")] = False,
+) -> None:
+    """Write a stack file with the settings that fit what a cluster has; the cluster is only read.
+
+    Comments in it say why each setting is so, and what to look at.
+    """
+    # These take long to import, and few commands need them.
+    from mesh_policy.observe import ObserveError
+    from serverless_mesh import settings
+    from serverless_mesh.cli.new_stack_file.found import read
+    from serverless_mesh.cli.new_stack_file.stack_file import remarks, stack_file
+
+    if output is not None and output.exists() and not force:
+        raise _stop(f"{output} is there already: overwrite it by --force, or name another file")
+    chosen_by_user = Choices(int(mesh) if mesh else None, control_plane, new_mesh, issuer)
+    try:
+        with working("reading the cluster"):
+            found = read(str(kubeconfig) if kubeconfig else None, context)
+            chosen = choose(found, chosen_by_user)
+            found = found.following(certificate_section.secret(found, chosen))
+        text = stack_file(found, chosen, chosen_by_user)
+    except (ObserveError, OpenChoiceError) as error:
+        raise _stop(str(error)) from None
+    prefix = f"{settings.PROJECT}:"
+    given = {
+        key.removeprefix(prefix): value
+        for key, value in yaml.safe_load(text)["config"].items()
+        if key.startswith(prefix)
+    }
+    name = output.name if output else "the stack file"
+    try:
+        settings.check(given, name)
+    except settings.SettingsError as error:
+        raise _stop(f"the cluster has what no setting takes. {error}") from None
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        _write(output, text, force)
+        typer.echo(f"written: {printable(str(output))}", err=True)
+    for remark in remarks(found, chosen):
+        typer.echo(printable(f"note: {remark}"), err=True)
+
+
+def _write(file: Path, text: str, force: bool) -> None:
+    try:
+        with file.open("w" if force else "x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise _stop(f"{file} can't be written: {error.strerror}") from None
+
+
+def _stop(why: str) -> typer.Exit:
+    for line in f"error: {why}".splitlines():
+        typer.echo(printable(line), err=True)
+    return typer.Exit(COULD_NOT)
