@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from email import message_from_string
 from pathlib import Path
@@ -67,6 +68,38 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     assert b"serverless-mesh = serverless_mesh.cli.main:app" in wheel.read(
         f"{about}/entry_points.txt"
     )
+
+
+def test_the_wheel_is_installed_as_pipx_does_it(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """In an environment of its own, whose requirements are those that are here already."""
+    environment = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    python = environment / "bin" / "python"
+    (site,) = (environment / "lib").glob("python*/site-packages")
+    (site / "requirements.pth").write_text(f"{sysconfig.get_path('purelib')}\n", "utf-8")
+    command = ("install", "--quiet", "--no-deps", "--no-index", str(wheel.filename))
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    subprocess.run([*pip, *command], check=True)
+    scripts = {each.name for each in (environment / "bin").iterdir()}
+    assert {name for name in scripts if not name.lower().startswith(("python", "activate"))} == {
+        "serverless-mesh"
+    }
+    asked = (
+        "import serverless_mesh, mesh_policy; print(serverless_mesh.__file__, mesh_policy.__file__)"
+    )
+    env = {key: text for key, text in os.environ.items() if key != "PYTHONPATH"}
+    commands: list[list[str | Path]] = [
+        [python, "-c", asked],
+        [environment / "bin" / "serverless-mesh", "rules"],
+        [environment / "bin" / "serverless-mesh", "config", "schema"],
+    ]
+    for run in commands:
+        done = subprocess.run(
+            run, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        if run[0] == python:
+            assert done.stdout.count(str(site)) == 2
 
 
 def test_the_pack_has_the_version_of_the_project() -> None:
