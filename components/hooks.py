@@ -5,9 +5,12 @@ for. They close what the plugin leaves open (see `ownership` and `readiness`).
 """
 
 import asyncio
+import json
+import os
 from collections.abc import Callable, Container
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import pulumi
@@ -16,6 +19,7 @@ from components.readiness import explanation
 from mesh_policy.cluster.kubeconfig import AT_ONCE
 from mesh_policy.findings import Ref
 from mesh_policy.reading.objects import ref_of
+from mesh_policy.reading.ownership import IMPORT_FILE, import_file
 from preflight.errors import ClusterError, PreflightError
 from preflight.ownership import Declared, is_adopted, refusal
 
@@ -49,6 +53,9 @@ def attach(find: Find, owned: Callable[[], Container[Ref]]) -> None:
             for each, it in zip(others, found, strict=True)
             if it is not None and not is_adopted(each.ref, it)
         ]
+        if there and (place := os.environ.get(IMPORT_FILE)):
+            wanted = json.dumps(import_file(each for each, _ in there), indent=2)
+            Path(place).write_text(f"{wanted}\n", "utf-8")
         return refusal(there) if there else None
 
     async def look(_: pulumi.ResourceHookArgs) -> None:

@@ -18,29 +18,23 @@ from mesh_policy.documented.names import (
     EVENTING_NAMESPACE,
     KAFKA_CONTROLLER,
     KAFKA_NAME,
+    KAFKA_PORT,
+    KAFKA_PORTS,
     KAFKA_WORKLOADS,
+    kafka_port_name,
 )
 from mesh_policy.reading.kafka_servers import Server
 from serverless_mesh.injection import Injection
 from serverless_mesh.settings import Kafka, Lifecycle
 
 WITH_SIDECAR: Final = (KAFKA_CONTROLLER, *chain.from_iterable(KAFKA_WORKLOADS.values()))
-PORTS: Final = {
-    9092: "tcp-plain",
-    9093: "tcp-tls",
-    9094: "tcp-sasl-tls",
-    9095: "tcp-sasl-tls-9095",
-    9096: "tcp-tls-9096",
-}
-"""The documented ports, which are open to a server that is given without one."""
-_DEFAULT_PORT: Final = 9092
 _NOBODY: Final = "kafka-addresses.invalid"
 
 
 def bootstrap_servers(section: Kafka) -> str:
     """Return the servers as Kafka's clients take them, each with a port."""
     return ",".join(
-        str(server if server.port else server._replace(port=_DEFAULT_PORT))
+        str(server if server.port else server._replace(port=KAFKA_PORT))
         for server in section.bootstrap_servers
     )
 
@@ -88,7 +82,7 @@ def service_entries(section: Kafka) -> list[Manifest]:
 def _entry(name: str, reached: Mapping[str, list[str]], brokers: Sequence[Server]) -> Manifest:
     ports = {server.port: "" for server in brokers if server.port}
     if not all(server.port for server in brokers):
-        ports |= PORTS
+        ports |= KAFKA_PORTS
     return {
         **header(SERVICE_ENTRY),
         "metadata": {"name": name, "namespace": EVENTING_NAMESPACE},
@@ -96,7 +90,7 @@ def _entry(name: str, reached: Mapping[str, list[str]], brokers: Sequence[Server
             **reached,
             "exportTo": ["."],
             "ports": [
-                {"number": port, "name": PORTS.get(port, f"tcp-{port}"), "protocol": "TCP"}
+                {"number": port, "name": kafka_port_name(port), "protocol": "TCP"}
                 for port in sorted(ports)
             ],
             "location": "MESH_EXTERNAL",

@@ -15,6 +15,14 @@ Manifest = dict[str, Any]
 OWNED: Final = {"pulumi.com/patchForce": "true"}
 """Annotation of every object that the stack makes: fields that somebody else changed since are
 taken back. An object that is there already is never taken: making it is refused."""
+GIVEN: Final = {
+    "kubernetes:core/v1:Service": [
+        f"spec.{key}"
+        for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "sessionAffinity")
+    ]
+}
+"""What the cluster gives to objects of a kind. An imported Service has them among its inputs, and
+by leaving them out the update would delete the Service and make another one."""
 SDK_VERSION: Final = version("pulumi-kubernetes")
 """By it the engine chooses the plugin."""
 
@@ -66,6 +74,8 @@ def register(
     name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions
 ) -> pulumi.CustomResource:
     """Register a manifest under the logical name `name`, just as it is."""
+    kept = pulumi.ResourceOptions(ignore_changes=GIVEN.get(token(manifest)))
+    opts = pulumi.ResourceOptions.merge(opts, kept)
     return pulumi.CustomResource(token(manifest), name, dict(manifest), _of_the_plugin(opts))
 
 

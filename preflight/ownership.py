@@ -16,8 +16,9 @@ from preflight.cluster import membership
 from serverless_mesh.settings import PROJECT
 
 _WAYS_ON = (
-    "Nothing was changed. What is yours, let the stack have by the command beside it; `pulumi "
-    "preview --diff` shows then what the stack would change in it. For other ways see "
+    "Nothing was changed. What is yours, let the stack have by the command beside it, or all of it "
+    "by the file that `serverless-mesh import objects` writes; `serverless-mesh import "
+    "differences` says then what the stack would change in it. For other ways see "
     'docs/troubleshooting.md, "The object is there already"'
 )
 _CERT_MANAGER = "cert-manager.io/certificate-name"

@@ -29,6 +29,7 @@ from serverless_mesh.cli.completeness import DUMPED, NOTHING, Dump, is_integrate
 from serverless_mesh.cli.failures import COULD_NOT, Commands, Output
 from serverless_mesh.cli.graph.command import graph
 from serverless_mesh.cli.hidden import reworded
+from serverless_mesh.cli.importing.commands import import_app
 from serverless_mesh.cli.manifests import ManifestError
 from serverless_mesh.cli.report.command import report
 from serverless_mesh.cli.render.command import render
@@ -60,6 +61,7 @@ settings_app = typer.Typer(help="The settings of a stack file.", no_args_is_help
 app.add_typer(settings_app, name="config")
 app.command()(report)
 app.command("render")(render)
+app.add_typer(import_app, name="import")
 out = Output(highlight=False, soft_wrap=True)
 err = Output(stderr=True, highlight=False, soft_wrap=True)
 

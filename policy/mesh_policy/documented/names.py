@@ -169,3 +169,18 @@ SERVICES: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
 """The Services of workloads with sidecars, by namespace, each with the ports of its traffic."""
 SERVICE_PORTS: Final = (80,)
 """The ports of the Services of a Knative Service, and of the local gateway's, that are called."""
+KAFKA_PORT: Final = 9092
+"""The port of a bootstrap server that is given without one."""
+KAFKA_PORTS: Final[Mapping[int, str]] = {
+    9092: "tcp-plain",
+    9093: "tcp-tls",
+    9094: "tcp-sasl-tls",
+    9095: "tcp-sasl-tls-9095",
+    9096: "tcp-tls-9096",
+}
+"""The documented ports, which are open to a server that is given without one, and their names."""
+
+
+def kafka_port_name(port: int) -> str:
+    """Return the name of a broker's port in the ServiceEntry."""
+    return KAFKA_PORTS.get(port, f"tcp-{port}")

@@ -1,10 +1,13 @@
 """Whose an object is, and how a stack comes by one that others made."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from mesh_policy.findings import Ref
 from mesh_policy.reading.values import at, items, text
+
+IMPORT_FILE: Final = "SERVERLESS_MESH_IMPORT_FILE"
+"""The variable of the program's environment that names the file for what it finds there already."""
 
 
 def managers(body: Mapping[str, Any], *path: str) -> Iterator[str]:
@@ -25,8 +28,26 @@ def import_command(token: str, logical_name: str, ref: Ref) -> str:
 
     The engine can write no code for the kinds of operators, so it is told not to.
     """
-    place = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
-    return f"pulumi import --generate-code=false {token} {logical_name} {place}"
+    return f"pulumi import --generate-code=false {token} {logical_name} {import_id(ref)}"
+
+
+def import_id(ref: Ref) -> str:
+    """Return the id by which the Kubernetes plugin reads an object."""
+    return f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
+
+
+def import_file(found: Iterable[tuple[str, str, Ref]]) -> dict[str, Any]:
+    """Return what `pulumi import --file` takes, for objects with their types and logical names.
+
+    They have no parents: the program finds them by an alias, and the next update moves each to the
+    component that declares it.
+    """
+    return {
+        "resources": [
+            {"type": token, "name": logical_name, "id": import_id(ref)}
+            for token, logical_name, ref in found
+        ]
+    }
 
 
 def import_of(urn: str, ref: Ref) -> str:

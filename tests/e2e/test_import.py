@@ -1,0 +1,221 @@
+"""An integration that was made by hand becomes a stack's, and nothing of it is made anew."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes.dynamic import DynamicClient
+
+from harness import PulumiStack, Run, make_stack, playing_operators
+from tests.emptying import Emptying
+from tests.policy.cases import Loader
+from toolchain.cluster import Cluster
+from toolchain.paths import ROOT, VENV
+
+pytestmark = pytest.mark.e2e
+
+Body = dict[str, Any]
+DOCUMENTS = ROOT / "tests" / "policy" / "documents"
+OF_CLUSTERS = ("managedFields", "resourceVersion", "generation", "annotations")
+THERE_ALREADY = ("Ingress",)
+NO_SETTING = "spec.config.config-features.delivery-timeout"
+BY_VENDORS_TESTS: Any = {"spec": {"config": {"config-features": {"delivery-timeout": "enabled"}}}}
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Whoever made it by hand: writes as kubectl does, and looks what is there."""
+
+    objects: DynamicClient
+
+    def _kind(self, body: Body) -> Any:
+        return self.objects.resources.get(api_version=body["apiVersion"], kind=body["kind"])
+
+    def create(self, body: Body, manager: str) -> None:
+        place = body["metadata"].get("namespace")
+        self._kind(body).create(body=body, namespace=place, field_manager=manager)
+
+    def get(self, body: Body) -> Body:
+        about = body["metadata"]
+        found = self._kind(body).get(name=about["name"], namespace=about.get("namespace"))
+        return dict(found.to_dict())
+
+    def rename_ports(self, body: Body, settings: str) -> None:
+        """Do what the stack file's comment says."""
+        command = re.search(r"kubectl patch serviceentry .* -p '(.*)'", settings)
+        assert command is not None
+        about = body["metadata"]
+        self._kind(body).patch(
+            body=json.loads(command[1]),
+            name=about["name"],
+            namespace=about["namespace"],
+            content_type="application/json-patch+json",
+            field_manager="kubectl-patch",
+        )
+
+    def hold(self, body: Body, manager: str) -> None:
+        """Hold fields by server-side apply, as `kubectl apply --server-side` does."""
+        about = body["metadata"]
+        self._kind(body).server_side_apply(
+            body=body, name=about["name"], namespace=about["namespace"], field_manager=manager
+        )
+
+
+def documented(name: str) -> list[Body]:
+    text = (DOCUMENTS / f"{name}.yaml").read_text("utf-8")
+    found = list(yaml.load_all(text, Loader))
+    return [each for each in found if each["kind"] not in THERE_ALREADY]
+
+
+@pytest.fixture
+def own(emptying: Emptying) -> Iterator[Cluster]:
+    with emptying.afterwards() as running, playing_operators(running):
+        yield running
+
+
+@pytest.fixture
+def hand(own: Cluster) -> Iterator[Hand]:
+    with own.client() as api:
+        yield Hand(DynamicClient(api))
+
+
+@pytest.fixture
+def stack(own: Cluster, tmp_path: Path) -> PulumiStack:
+    return make_stack(tmp_path / "stack", own.kubeconfig)
+
+
+def serverless_mesh(stack: PulumiStack, *arguments: str) -> Run:
+    done = subprocess.run(
+        [str(VENV / "bin" / "serverless-mesh"), "import", *arguments],
+        cwd=stack.project,
+        env=dict(stack.env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return Run(done.stdout, done.returncode)
+
+
+def settle(stack: PulumiStack, kubeconfig: Path) -> str:
+    """Write the stack file that the command prints, and return it."""
+    printed = serverless_mesh(stack, "settings", "--kubeconfig", str(kubeconfig)).output
+    file = stack.project / f"Pulumi.{stack.name}.yaml"
+    salt = re.findall(r"^encryptionsalt:.*$", file.read_text("utf-8"), re.MULTILINE)
+    file.write_text("\n".join((*salt, printed)), "utf-8")
+    return printed
+
+
+def taken_in(stack: PulumiStack) -> list[dict[str, str]]:
+    """Import what the command lists, and return it."""
+    printed = serverless_mesh(stack, "objects").output
+    file = stack.project / "import.json"
+    file.write_text(printed, "utf-8")
+    given = ("--generate-code=false", "--protect=false", "--yes", "--skip-preview")
+    stack.succeed("import", "--file", str(file), *given)
+    return list(json.loads(printed)["resources"])
+
+
+def told(stack: PulumiStack) -> tuple[dict[str, dict[str, Any]], int]:
+    """Return what changes in which object, by the command, and how it ended."""
+    run = serverless_mesh(stack, "differences", "--json")
+    objects = json.loads(run.output)["objects"]
+    assert not any(each["replaced"] for each in objects)
+    return {each["object"]: {c["path"]: c for c in each["changes"]} for each in objects}, run.code
+
+
+def without_reason(changes: dict[str, dict[str, Any]]) -> list[str]:
+    every = [each for found in changes.values() for each in found.values()]
+    return [each["path"] for each in every if each["reason"] is None]
+
+
+def key(body: Body) -> str:
+    about = body["metadata"]
+    place = f"{about['namespace']}/" if "namespace" in about else ""
+    return f"{body['kind']} {place}{about['name']}"
+
+
+def parts(body: Body) -> dict[str, Any]:
+    """Return what is compared: each part of the spec, and the labels."""
+    spec = {f"spec.{name}": value for name, value in body.get("spec", {}).items()}
+    about = {f"metadata.{k}": v for k, v in body["metadata"].items() if k not in OF_CLUSTERS}
+    return {**spec, **about, "rules": body.get("rules"), "subjects": body.get("subjects")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "service-mesh-2",
+        "service-mesh-2-vendor-tests",
+        "service-mesh-3",
+        "service-mesh-3-vendor-tests",
+    ],
+)
+def test_what_was_made_by_hand_becomes_the_stacks(
+    name: str, own: Cluster, hand: Hand, stack: PulumiStack
+) -> None:
+    bodies = documented(name)
+    for index, each in enumerate(bodies):
+        hand.create(each, ("kubectl-create", "kubectl-client-side-apply")[index % 2])
+    vendors = name.endswith("vendor-tests")
+    (eventing,) = (each for each in bodies if each["kind"] == "KnativeEventing")
+    printed = settle(stack, own.kubeconfig)
+    settings = yaml.safe_load(printed)["config"]
+    assert settings["serverless-mesh:mesh"]["version"] == int(name[13])
+    assert settings["serverless-mesh:certificate"] == {"from": "secret"}
+    entry = next(each for each in bodies if each["kind"] == "ServiceEntry")
+    hand.rename_ports(entry, printed)
+
+    before = {key(each): hand.get(each) for each in bodies}
+    imported = taken_in(stack)
+    assert {each["id"] for each in imported} >= {"knative-serving/knative-serving"}
+    assert not any(each["type"].startswith("kubernetes:core/v1:Secret") for each in imported)
+    # To read is all that an import does in the cluster, and to forget all that undoes it.
+    if name == "service-mesh-2":
+        stack.succeed("stack", "rm", "--force", "--yes", "--preserve-config")
+        stack.succeed("stack", "init", stack.name)
+        assert taken_in(stack) == imported
+    assert {key(each): _still(hand.get(each)) for each in bodies} == {
+        name: _still(each) for name, each in before.items()
+    }
+
+    changes, code = told(stack)
+    assert without_reason(changes) == ([NO_SETTING] if vendors else [])
+    assert code == (1 if vendors else 0)
+    if vendors:
+        # What no setting has stays, when somebody else than kubectl holds it.
+        about = {k: eventing["metadata"][k] for k in ("name", "namespace")}
+        body = {"apiVersion": eventing["apiVersion"], "kind": eventing["kind"], "metadata": about}
+        hand.hold({**body, **BY_VENDORS_TESTS}, "platform-team")
+        stack.refresh()
+        changes, code = told(stack)
+        assert (without_reason(changes), code) == ([], 0)
+
+    stack.up()
+    after = {key(each): hand.get(each) for each in bodies}
+    for which, found in after.items():
+        was, now = parts(before[which]), parts(found)
+        changed = {part for part in {*was, *now} if was.get(part) != now.get(part)}
+        said = {".".join(path.split(".")[:2]).split("[")[0] for path in changes.get(which, {})}
+        assert changed == {part for part in said if part != "metadata.annotations"}, which
+    if vendors:
+        features = after[key(eventing)]["spec"]["config"]["config-features"]
+        assert features["delivery-timeout"] == "enabled"
+    stack.succeed("preview", "--expect-no-changes")
+    stack.succeed("stack", "rm", "--force", "--yes")
+    assert {key(each): _still(hand.get(each)) for each in bodies} == {
+        which: _still(each) for which, each in after.items()
+    }
+
+
+def _still(body: Body) -> Body:
+    """Leave out what operators keep writing; the generation tells whether a spec was written."""
+    volatile = ("managedFields", "resourceVersion")
+    about = {k: v for k, v in body["metadata"].items() if k not in volatile}
+    return {**{k: v for k, v in body.items() if k != "status"}, "metadata": about}
