@@ -7,17 +7,22 @@ set -euo pipefail
 # shellcheck source=examples/pipelines/common.sh
 . "$(dirname "$0")/common.sh"
 
+has_state() {
+    [ -n "${PULUMI_BACKEND_URL:-}${PULUMI_ACCESS_TOKEN:-}" ] \
+        || grep -q '"current": *"[^"]' "${PULUMI_HOME:-$HOME/.pulumi}/credentials.json" 2> /dev/null
+}
+
 name="serverless-mesh/${STACK##*/}"
 settings=()
-if [ -z "${PULUMI_BACKEND_URL:-}${PULUMI_ACCESS_TOKEN:-}" ]; then
+if ! has_state; then
     echo "no state: previewing $STACK as if nothing were there yet" >&2
     mkdir "$work/state"
     export PULUMI_BACKEND_URL="file://$work/state" PULUMI_CONFIG_PASSPHRASE=of-an-empty-state
     # The salt and the secrets of the stack file belong to a passphrase that is not here.
-    grep -Ev '^(encryptionsalt|secretsprovider|encryptedkey):' "Pulumi.${STACK##*/}.yaml" \
+    sed -E '/^(encryptionsalt|secretsprovider|encryptedkey):/d' "Pulumi.${STACK##*/}.yaml" \
         > "$work/stack.yaml"
-    STACK=review
-    trap 'rm -rf "$work" Pulumi.review.yaml' EXIT
+    STACK=without-state
+    trap 'rm -rf "$work" Pulumi.without-state.yaml' EXIT
     pulumi stack init "$STACK" --no-select --non-interactive >&2
     settings=(--config-file "$work/stack.yaml")
 fi

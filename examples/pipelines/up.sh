@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Updates a stack; its own preview is made first, and the policy pack stops what a rule forbids.
 set -euo pipefail
+# It needs the cluster: that it can't be read must not pass for a choice.
+export OBSERVE="${OBSERVE:-required}"
 # shellcheck source=examples/pipelines/common.sh
 . "$(dirname "$0")/common.sh"
 

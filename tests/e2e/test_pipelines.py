@@ -132,7 +132,7 @@ def test_without_cluster_all_is_new_and_the_same_comment_is_updated(
     assert written.startswith(MARKER)
     assert "17 to create" in written
     assert "This preview knows nothing of what the cluster has" in written
-    assert not (stack.project / "Pulumi.review.yaml").exists()
+    assert not (stack.project / "Pulumi.without-state.yaml").exists()
     made = len(host.comments)
     assert bare.run("comment") == (0, "github-comment: updated\n")
     assert [each["body"] for each in host.comments[made - 1 :]] == [written]
