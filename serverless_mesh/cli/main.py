@@ -31,9 +31,9 @@ from serverless_mesh.cli.graph.command import graph
 from serverless_mesh.cli.hidden import reworded
 from serverless_mesh.cli.importing.commands import import_app
 from serverless_mesh.cli.manifests import ManifestError
-from serverless_mesh.cli.report.command import report
-from serverless_mesh.cli.render.command import render
 from serverless_mesh.cli.new_stack_file import command as new_stack_file
+from serverless_mesh.cli.render.command import render
+from serverless_mesh.cli.report.command import report
 from serverless_mesh.cli.verification import (
     DEFAULT_TIMEOUT,
     Check,

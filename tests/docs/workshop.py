@@ -16,8 +16,8 @@ from toolchain.environment import pulumi_environment
 from toolchain.paths import BIN, ROOT, VENV
 
 CONTEXT: Final = "production"
-_PROJECT: Final = ("Pulumi.yaml", "Pulumi.example.yaml", "__main__.py")
-_FOLDERS: Final = ("components", "preflight", "policy", "deploy", "serverless_mesh")
+_PROJECT: Final = ("Pulumi.yaml", "__main__.py")
+_FOLDERS: Final = ("components", "preflight", "policy", "deploy", "examples", "serverless_mesh")
 _LOOKING: Final = ("pulumi preview", "serverless-mesh ")
 _OC: Final = Path(__file__).with_name("oc.py")
 _SALT: Final = "encryptionsalt"

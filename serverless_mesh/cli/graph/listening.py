@@ -15,7 +15,7 @@ from mesh_policy.reading.istio_credentials import credentials, secret_name, serv
 from mesh_policy.reading.istio_gateways import Layer, Server
 from mesh_policy.reading.objects import Object
 from mesh_policy.reading.values import UNKNOWN, text
-from mesh_policy.reading.x509 import expiry, names
+from mesh_policy.reading.x509 import names, validity
 from serverless_mesh.cli.graph.ingress import Ingress
 from serverless_mesh.cli.graph.model import Edge, Group, Lane, Node, Way, listed, plural
 from serverless_mesh.cli.graph.scene import PODS, Scene, identity_of
@@ -121,10 +121,11 @@ class Listening:
         if certificate is UNKNOWN:
             yield "certificate not known until the update"
             return
-        until = expiry(text(certificate))
-        if until is None:
+        valid = validity(text(certificate))
+        if valid is None:
             yield "no certificate in it"
             return
+        until = valid[1]
         yield f"for {listed(names(text(certificate)), 2)}"
         days = (until - self.scene.world.now).days
         ends = ", expired" if days < 0 else f", {plural(days, 'day')} left" if days <= _SOON else ""

@@ -71,10 +71,11 @@ def _state(there: Object, found: Found, chosen: Chosen) -> _State:
         first = wrong[0]
         place = f"{first.entry} of {there.ref}"
         return _State(False, f"{place}: found {first.found}; needed: {first.needed}")
-    names, ends = ", ".join(x509.names(certificate)), x509.expiry(certificate)
+    names, valid = ", ".join(x509.names(certificate)), x509.validity(certificate)
+    until = f" until {valid[1]:%Y-%m-%d}" if valid else ""
     by = text(there.annotations.get(_RENEWED_BY))
     renewed = f"cert-manager's Certificate {by} renews it" if by else "nothing here renews it"
-    return _State(True, f"{there.ref} is for {names} until {ends:%Y-%m-%d}; {renewed}")
+    return _State(True, f"{there.ref} is for {names}{until}; {renewed}")
 
 
 def _made(found: Found, choices: Choices, name: str, said: str) -> Setting:
