@@ -64,6 +64,7 @@ ELSEWHERE: Final = {
 """Commands that another test runs, by its id: the same, but for names and places."""
 
 NOT_RUN: Final = {
+    "python3 -m venv .venv": "the tests' own environment stands there, made by `make setup`",
     "pip install --require-hashes --only-binary :all: -r requirements.txt": _FETCHES,
     "pip install --no-index --no-deps --no-build-isolation .": (
         "would change the environment that the tests run in; tests/unit/test_wheel.py builds it"

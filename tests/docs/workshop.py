@@ -40,6 +40,7 @@ class Workshop:
             shutil.copyfile(ROOT / name, project / name)
         for name in _FOLDERS:
             shutil.copytree(ROOT / name, project / name)
+        (project / ".venv").symlink_to(VENV)
         passphrase = folder / "passphrase"
         passphrase.write_text("only for this test", "utf-8")
         env = pulumi_environment(folder / "states", passphrase)
