@@ -25,6 +25,8 @@ from mesh_policy.documented.names import DEPLOYED_INGRESS, GATEWAY_TEMPLATE
 from serverless_mesh.settings import ServiceMesh3
 
 _SECRETS = "-secrets"
+_EVERYBODYS = "default"
+"""The account of pods that name none."""
 
 
 def _about(section: ServiceMesh3, kind: Kind, suffix: str = "") -> Manifest:
@@ -61,7 +63,7 @@ def role_binding(section: ServiceMesh3) -> Manifest:
         "subjects": [
             {
                 "kind": SERVICE_ACCOUNT.name,
-                "name": DEPLOYED_INGRESS,
+                "name": section.gateway_account or DEPLOYED_INGRESS,
                 "namespace": section.gateway_namespace,
             }
         ],
@@ -71,6 +73,9 @@ def role_binding(section: ServiceMesh3) -> Manifest:
 def deployment(section: ServiceMesh3) -> Manifest:
     """Return the Deployment; its one container's image, arguments and ports come from Istio."""
     selector = dict(section.ingress.selector)
+    account_name = section.gateway_account or DEPLOYED_INGRESS
+    # Pods that name none have it: to name it would start the pods of an imported gateway anew.
+    named = {} if account_name == _EVERYBODYS else {"serviceAccountName": account_name}
     return {
         **_about(section, DEPLOYMENT),
         "spec": {
@@ -81,10 +86,7 @@ def deployment(section: ServiceMesh3) -> Manifest:
                     "labels": {**selector, **section.injection.labels},
                     "annotations": {GATEWAY_TEMPLATE: "gateway"},
                 },
-                "spec": {
-                    "serviceAccountName": DEPLOYED_INGRESS,
-                    "containers": [{"name": "istio-proxy", "image": "auto"}],
-                },
+                "spec": {**named, "containers": [{"name": "istio-proxy", "image": "auto"}]},
             },
         },
     }
@@ -148,7 +150,8 @@ class IngressGateway(pulumi.ComponentResource):
 
 
 def _before(section: ServiceMesh3) -> Iterator[tuple[str, Manifest]]:
-    yield "account", account(section)
+    if section.gateway_account is None:
+        yield "account", account(section)
     yield "role", role(section)
     yield "role-binding", role_binding(section)
     if section.gateway_replicas > 1:

@@ -256,6 +256,14 @@ class ServiceMesh3(MeshSection):
     gateway_replicas: Annotated[int, Field(ge=1, le=100)] = Field(
         default=2, description="Pods of the ingress gateway; from two on, one is always kept up."
     )
+    gateway_account: Name | None = Field(
+        default=None,
+        description=(
+            "Service account of the gateway's pods, which is there already. Left out, the stack "
+            "makes one of their own. With one that other pods of the namespace have, as "
+            "`default`, those may read the certificate's key too."
+        ),
+    )
     local_gateway_tls: Literal["mutual", "plain"] = Field(
         default="mutual",
         description=(

@@ -82,6 +82,7 @@ def test_differences_are_read_of_the_engine_or_of_a_file(played: Played, tmp_pat
         "objects": [],
         "made": [],
         "deleted": [],
+        "patched": {},
     }
 
 

@@ -154,6 +154,17 @@ def test_of_a_preview_only_objects_of_the_cluster_count() -> None:
     assert "nothing changes" in as_text(result)
 
 
+def test_what_is_set_in_objects_of_others_is_told_field_by_field() -> None:
+    about = {"name": "shop", "labels": {"istio-injection": "enabled"}}
+    project: Body = {"apiVersion": "v1", "kind": "Namespace", "metadata": about}
+    token = "kubernetes:core/v1:NamespacePatch"
+    patch = {**step("create", None, project), "urn": f"urn:pulumi:s::p::a:b:C${token}::shop-labels"}
+    result = read(patch)
+    assert result.made == ()
+    assert is_explained(result)
+    assert '  + Namespace shop: metadata.labels.istio-injection: "enabled"' in as_text(result)
+
+
 def test_what_is_made_is_told_and_what_is_deleted_or_replaced_is_wrong() -> None:
     made = read(step("create", None, EMPTY))
     assert is_explained(made)

@@ -93,6 +93,15 @@ def test_a_cni_of_another_version_is_used_as_it_is() -> None:
     assert found.settings["mesh"]["existingCni"] is True
 
 
+@pytest.mark.parametrize(
+    ("account", "expected"), [("edge", "edge"), ("knative-istio-ingressgateway", None)]
+)
+def test_the_gateway_keeps_its_account(account: str, expected: str | None) -> None:
+    path = "spec/template/spec/serviceAccountName"
+    found = altered("service-mesh-3", "Deployment", path, account)
+    assert found.settings["mesh"].get("gatewayAccount") == expected
+
+
 def test_what_no_setting_takes_is_said_and_left_out() -> None:
     path = "spec/techPreview/meshConfig/defaultConfig/terminationDrainDuration"
     found = altered("service-mesh-2", "ServiceMeshControlPlane", path, "5s")

@@ -192,3 +192,18 @@ def test_bad_settings_are_named(given: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings(mesh=given)
     assert said in str(caught.value)
+
+
+def test_a_gateway_can_keep_the_account_that_it_has() -> None:
+    def named(**more: Any) -> Any:
+        return gateway.deployment(mesh(**more))["spec"]["template"]["spec"].get(
+            "serviceAccountName"
+        )
+
+    assert named() == "knative-istio-ingressgateway"
+    assert named(gatewayAccount="edge") == "edge"
+    # As in the printed one: naming it would change the pods' template.
+    assert named(gatewayAccount="default") is None
+    (subject,) = gateway.role_binding(mesh(gatewayAccount="default"))["subjects"]
+    assert subject["name"] == "default"
+    assert not any(part == "account" for part, _ in gateway._before(mesh(gatewayAccount="edge")))

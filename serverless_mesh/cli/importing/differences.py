@@ -41,6 +41,8 @@ _SET_BY_DEFAULT: Final[Mapping[str, Sequence[Any]]] = {
     "type": ("ClusterIP", "RollingUpdate"),
 }
 """What the API server gives to its own kinds where nobody says it: it comes back when it goes."""
+_HEAD: Final = ("apiVersion", "kind")
+_NAMES: Final = ("name", "namespace")
 _OWN_GROUPS: Final = ("", "apps", "policy", "rbac.authorization.k8s.io")
 
 
@@ -72,6 +74,8 @@ class Update:
     """Those that are made."""
     deleted: tuple[Ref, ...]
     """Those that are deleted for good."""
+    patched: tuple[Change, ...] = ()
+    """The fields that are set in what others own; each path begins with the object."""
 
 
 def update(preview: Mapping[str, Any]) -> Update:
@@ -80,10 +84,14 @@ def update(preview: Mapping[str, Any]) -> Update:
     replaced = {text(step.get("urn")) for step in steps if "replace" in text(step.get("op"))}
     differences: dict[str, Difference] = {}
     made, deleted = [], []
+    patched: list[Change] = []
     for step in steps:
         old, new, urn = mapping(step.get("oldState")), mapping(step.get("newState")), step["urn"]
         declared = mapping(new.get("inputs"))
-        if old and new:
+        if _is_patch(step):
+            if new and not old:
+                patched += _patched(declared)
+        elif old and new:
             live = mapping(old.get("outputs"))
             found = Difference(ref_of(declared), tuple(changes(live, declared)), urn in replaced)
             differences.setdefault(urn, found)
@@ -91,13 +99,28 @@ def update(preview: Mapping[str, Any]) -> Update:
             made.append(ref_of(declared))
         elif old and step.get("op") == "delete":
             deleted.append(ref_of(mapping(old.get("inputs"))))
-    return Update(tuple(differences.values()), tuple(made), tuple(deleted))
+    return Update(tuple(differences.values()), tuple(made), tuple(deleted), tuple(patched))
+
+
+def _token(step: Mapping[str, Any]) -> str:
+    types = text(step.get("urn")).split("::")[2:3]
+    return types[0].rpartition("$")[2] if types else ""
 
 
 def _is_object(step: Mapping[str, Any]) -> bool:
-    token = text(step.get("urn")).split("::")[2:3]
-    last = token[0].rpartition("$")[2] if token else ""
-    return last.startswith("kubernetes:") and not last.endswith("Patch")
+    return _token(step).startswith("kubernetes:")
+
+
+def _is_patch(step: Mapping[str, Any]) -> bool:
+    return _token(step).endswith("Patch")
+
+
+def _patched(declared: Mapping[str, Any]) -> Iterator[Change]:
+    """Return the fields of a patch, but for those that only say whose it is."""
+    ref = ref_of(declared)
+    named = {"metadata": {key: mapping(declared.get("metadata")).get(key) for key in _NAMES}}
+    for each in _set({k: v for k, v in declared.items() if k not in _HEAD}, named, None, ()):
+        yield Change(f"{ref}: {each.path}", None, each.becomes)
 
 
 def changes(live: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[Change]:

@@ -39,10 +39,12 @@ def as_text(update: Update) -> str:
     if made:
         lines.append("Made beside them, by no name that is taken:")
         lines += [f"  + {each}" for each in made]
-    adopted = [each.name for each in update.made if each.kind in ADOPTED]
-    if adopted:
-        lines.append(f"Used as they are: {', '.join(adopted)}")
-    lines.append(MARKS)
+    if update.patched:
+        lines.append("Set in what others own, and nothing else of it:")
+        lines += [f"  + {each.path}: {_shown(each.becomes)}" for each in update.patched]
+    if adopted := [str(each) for each in update.made if each.kind in ADOPTED]:
+        lines.append(f"Used as they are, made where absent: {', '.join(adopted)}")
+    lines += [MARKS, *_sections(update)]
     unchanged = sum(not each.changes and not each.replaced for each in update.differences)
     lines.append(
         f"imported: {len(update.differences)}, unchanged: {unchanged}, "
@@ -50,6 +52,17 @@ def as_text(update: Update) -> str:
         f"without a reason: {sum(1 for _ in _unexplained(update))}"
     )
     return "\n".join(printable(line) for line in lines)
+
+
+def _sections(update: Update) -> Iterator[str]:
+    """Return where the sections are that reasons name, each once."""
+    found = [
+        why.section
+        for each in update.differences
+        for change in each.changes
+        if (why := reason(each.ref.kind, change)) and why.section
+    ]
+    yield from (f"{section}: {section.url}" for section in dict.fromkeys(found))
 
 
 def _unexplained(update: Update) -> Iterator[Change]:
@@ -93,7 +106,7 @@ def _why(ref: Ref, change: Change) -> str:
     found = reason(ref.kind, change)
     if found is None:
         return _LOST if change.becomes is None else _UNASKED
-    place = f"({found.section}: {found.section.url})" if found.section else "(the program)"
+    place = f"({found.section})" if found.section else "(the program)"
     restarts = f". Restarts: {found.restarts}" if found.restarts else ""
     return f"{found.text} {place}{restarts}"
 
@@ -118,6 +131,7 @@ def as_data(update: Update) -> dict[str, Any]:
         ],
         "made": [str(each) for each in update.made if each.kind not in ADOPTED],
         "deleted": [str(each) for each in update.deleted],
+        "patched": {each.path: each.becomes for each in update.patched},
     }
 
 

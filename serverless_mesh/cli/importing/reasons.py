@@ -6,7 +6,7 @@ from typing import Final
 
 from mesh_policy.documented import kinds
 from mesh_policy.documented.kinds import Kind
-from mesh_policy.documented.names import NO_NETWORK_POLICIES
+from mesh_policy.documented.names import NO_NETWORK_POLICIES, NO_PORT_TRANSLATION
 from mesh_policy.documented.sections import (
     CERTIFICATE_SECTION,
     INJECTION_SECTION,
@@ -69,12 +69,12 @@ _REASONS: Final[Mapping[Kind, Sequence[tuple[str, Reason]]]] = {
     ),
     kinds.SERVICE: (
         (
-            "metadata.labels",
-            Reason(
-                "by these labels net-istio finds the gateway's endpoints, and the mesh leaves the "
-                "local gateway's port as it is",
-                MESH_SECTION,
-            ),
+            "metadata.labels.knative",
+            Reason("by it net-istio finds the gateway's endpoints, to wait until a route is there"),
+        ),
+        (
+            f"metadata.labels.'{NO_PORT_TRANSLATION}'",
+            Reason("the mesh leaves the local gateway's port as it is", MESH_SECTION),
         ),
         (
             "spec.",
@@ -110,8 +110,8 @@ _REASONS: Final[Mapping[Kind, Sequence[tuple[str, Reason]]]] = {
             "spec.values.global.proxy.excludeInboundPorts",
             Reason(
                 "metrics and drain (8444, 8022) are asked for from outside of the mesh, and pods "
-                "for their load (9090); it counts for pods that start from then on",
-                MESH_SECTION,
+                "for their load (9090), as in Red Hat's own tests; it counts for pods that start "
+                "from then on",
             ),
         ),
         (

@@ -138,6 +138,7 @@ def _put_gateway(draft: Draft, world: World) -> None:
     if (deployed := world.get(DEPLOYMENT, wanted, DEPLOYED_INGRESS)) is not None:
         replicas = deployed.get("spec", "replicas") or 1
         _put(draft, "gatewayReplicas", replicas, _DEFAULTS.gateway_replicas, "the gateway")
+        _put_account(draft, deployed)
     else:
         draft.note(
             "mesh",
@@ -155,6 +156,18 @@ def _put_gateway(draft: Draft, world: World) -> None:
                 "have a sidecar.",
             )
             return
+
+
+def _put_account(draft: Draft, deployed: Object) -> None:
+    account = text(deployed.get("spec", "template", "spec", "serviceAccountName")) or "default"
+    if account != DEPLOYED_INGRESS:
+        _put(draft, "gatewayAccount", account, None, "the gateway")
+        draft.note(
+            "mesh",
+            f"The gateway keeps its account ({account}), since another one would start its pods "
+            "anew. Whoever else has it may read the certificate's key: leave gatewayAccount out to "
+            "give the gateway an account of its own, when a restart suits.",
+        )
 
 
 def _put_joining(draft: Draft, world: World) -> None:
