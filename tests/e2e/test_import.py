@@ -223,12 +223,16 @@ def test_what_was_made_by_hand_becomes_the_stacks(
         assert changed == {part for part in said if part != "metadata.annotations"}, which
     features = after[key(eventing)]["spec"]["config"].get("config-features", {})
     assert ("delivery-timeout" in features) is (name == "service-mesh-2-vendor-tests")
-    if not vendors:
+    # Each once, since they are the same whatever was imported.
+    if name == "service-mesh-3":
+        # Of an object whose annotations alone changed, the plugin may record the one before: it
+        # waits for a generation, and annotations make none.
+        stack.refresh()
         stack.succeed("preview", "--expect-no-changes")
-    stack.succeed("stack", "rm", "--force", "--yes")
-    assert {key(each): _still(hand.get(each)) for each in bodies} == {
-        which: _still(each) for which, each in after.items()
-    }
+        stack.succeed("stack", "rm", "--force", "--yes")
+        assert {key(each): _still(hand.get(each)) for each in bodies} == {
+            which: _still(each) for which, each in after.items()
+        }
 
 
 def _still(body: Body) -> Body:
