@@ -1,6 +1,8 @@
 """Rendered without a cluster by the real engine, then applied in order to the real API server."""
 
 import json
+import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -22,7 +24,7 @@ from serverless_mesh.cli.render.preview import COMMAND
 from tests.policy.cases import certificate, private_key, private_pem
 from toolchain.cluster import Cluster
 from toolchain.gitops import GITOPS
-from toolchain.paths import ROOT
+from toolchain.paths import ROOT, VENV
 
 pytestmark = pytest.mark.e2e
 
@@ -58,7 +60,13 @@ def previewed(folder: Path, values: Mapping[str, object]) -> Path:
     """Preview a stack that has no kubeconfig at all, as a pipeline without a cluster does."""
     stack = make_stack(folder, folder / "nowhere")
     stack.remove("kubernetes:kubeconfig")
-    stack.configure({"appsDomain": "apps.example.com", **values})
+    stack.configure(
+        {
+            "appsDomain": "apps.example.com",
+            "kubernetes:renderYamlToDirectory": "rendered",
+            **values,
+        }
+    )
     if values.get("certificate.from") == "pem":
         _provide(stack)
     _, *arguments = COMMAND.split()
@@ -260,6 +268,30 @@ def test_a_health_check_waits_for_ready_of_the_last_change(
         **({} if status is None else {"status": status}),
     }
     assert health(body) == said
+
+
+@pytest.mark.parametrize("heading", ["Argo CD", "Flux", "Secrets"])
+def test_the_commands_of_the_guide_do_what_it_says(
+    previews: dict[str, Path], tmp_path: Path, heading: str
+) -> None:
+    guide = (ROOT / "docs" / "guides" / "gitops.md").read_text("utf-8")
+    section = guide.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    shown = "\n".join(re.findall(r"(?s)```sh\n(.*?)```", section))
+    assert "serverless-mesh render preview.json" in shown
+    (tmp_path / "preview.json").write_bytes(previews["mesh3"].read_bytes())
+    # The preview itself is made above.
+    assert f"{COMMAND} > preview.json\n" in guide
+    lines = [line for line in shown.splitlines() if not line.startswith("pulumi ")]
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list((tmp_path / "clusters" / "production").glob("*/*.yaml"))
 
 
 @pytest.mark.parametrize("mesh", ["mesh2", "mesh3"])

@@ -240,9 +240,16 @@ def test_what_an_update_waits_for_is_said_in_cel() -> None:
         in_cel("delete")
 
 
+def turned(value: Any) -> Any:
+    """Return the same value with the keys of its mappings the other way round."""
+    if isinstance(value, dict):
+        return {key: turned(value[key]) for key in reversed(value)}
+    return [turned(each) for each in value] if isinstance(value, list) else value
+
+
 def test_the_same_preview_in_another_order_gives_the_same_bytes(tmp_path: Path) -> None:
     render(tmp_path / "one", preview(*steps()))
-    render(tmp_path / "two", preview(*reversed(steps())))
+    render(tmp_path / "two", preview(*turned(steps()[::-1])))
     one, two = (
         {file.relative_to(at): file.read_bytes() for file in at.rglob("*") if file.is_file()}
         for at in (tmp_path / "one", tmp_path / "two")
@@ -343,8 +350,24 @@ def test_what_an_update_deletes_is_not_rendered(tmp_path: Path) -> None:
     assert not [path for path in contents(tmp_path) if "old" in path]
 
 
-def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
-    odd = step("more", "odd", manifest("ConfigMap", "../../odd", "mesh"))
+@pytest.mark.parametrize("name", ["../../odd", "", "a b"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    odd = step("more", "odd", manifest("ConfigMap", name, "mesh"))
     done = render(tmp_path / "out", preview(*steps(), odd))
     assert done.exit_code == 2
     assert "a name that no file can have" in done.stderr
+
+
+def test_two_objects_never_share_a_file(tmp_path: Path) -> None:
+    roles = [manifest("Role", name, "mesh") for name in ("a:b", "a-b")]
+    given = [step("more", role["metadata"]["name"], role) for role in roles]
+    done = render(tmp_path / "out", preview(*given))
+    assert done.exit_code == 2
+    assert "the file of another object" in done.stderr
+
+
+def test_an_expression_that_is_no_list_is_refused(tmp_path: Path) -> None:
+    body = manifest("Istio", "mesh", metadata={"annotations": {"pulumi.com/waitFor": "[odd"}})
+    done = render(tmp_path / "out", preview(step("istio", "mesh", body)))
+    assert done.exit_code == 2
+    assert "pulumi.com/waitFor is no list in JSON" in done.stderr

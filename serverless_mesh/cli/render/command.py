@@ -53,12 +53,12 @@ def render(
         ),
     ] = None,
 ) -> None:
-    """Write what a stack declares as manifests for Argo CD or Flux; no cluster is asked.
+    """Write what a stack declares as manifests for Argo CD or Flux, in their order.
+
+    PREVIEW is made by `pulumi preview --json --show-sames`. It asks no cluster where the stack file
+    has kubernetes:renderYamlToDirectory. Docs: docs/guides/gitops.md.
 
     Exit codes: 0 written, or up to date; 1 not up to date (--check); 2 could not.
-
-    pulumi preview --json --show-sames --config kubernetes:renderYamlToDirectory=rendered
-    | serverless-mesh render - --to manifests
     """
     try:
         choices = _choices(secrets, store, store_kind)

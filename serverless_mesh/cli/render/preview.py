@@ -12,10 +12,9 @@ from typing import Any, Final
 from mesh_policy.reading.values import at, items, mapping, strings, text, walk
 from serverless_mesh.cli.render.errors import RenderError
 
-COMMAND: Final = (
-    "pulumi preview --json --show-sames --config kubernetes:renderYamlToDirectory=rendered"
-)
-"""How a preview is made that asks no cluster. A preview writes nothing to that folder."""
+COMMAND: Final = "pulumi preview --json --show-sames"
+"""How a preview is made. It asks no cluster where the stack file has renderYamlToDirectory of the
+Kubernetes plugin, which no preview writes to."""
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine prints for a value that only an update makes known."""
 HIDDEN: Final = "[secret]"

@@ -68,7 +68,10 @@ def rendered(declared: list[Declared], choices: Choices) -> Rendered:
                 if choices.source is None
                 else flux_annotations(manifest)
             )
-            files[_file(stage.name, manifest)] = written(_annotated(manifest, more).body)
+            path = _file(stage.name, manifest)
+            if path in files:
+                raise RenderError(f"{manifest} would have the file of another object: {path}")
+            files[path] = written(_annotated(manifest, more).body)
     if choices.source is not None:
         for stage, body in zip(staged, flux_kustomizations(staged, choices.source), strict=True):
             files[f"{FLUX_FOLDER}/{stage.name}.yaml"] = written(body)
@@ -87,7 +90,7 @@ def _file(stage: str, manifest: Manifest) -> str:
     """Return the path of a manifest; no part of an object's name has the `_` between them."""
     parts = filter(None, (str(manifest.kind).lower(), manifest.namespace, manifest.name))
     name = "_".join(part.replace(":", "-") for part in parts)
-    if not (_FIT.fullmatch(name) and _FIT.fullmatch(stage)):
+    if not (manifest.name and _FIT.fullmatch(name) and _FIT.fullmatch(stage)):
         raise RenderError(f"{manifest} of {stage!r} has a name that no file can have")
     return f"{stage}/{name}.yaml"
 

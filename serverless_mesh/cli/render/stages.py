@@ -103,7 +103,10 @@ def _expressions(wait_for: object) -> tuple[str, ...]:
         return ()
     if not wait_for.startswith("["):
         return (wait_for,)
-    return tuple(map(str, json.loads(wait_for)))
+    try:
+        return tuple(map(str, json.loads(wait_for)))
+    except ValueError:
+        raise RenderError(f"{_WAIT} is no list in JSON: {wait_for!r}") from None
 
 
 def _without_pulumi(body: Mapping[str, Any]) -> dict[str, Any]:
