@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+import mesh_policy
 from mesh_policy.escaping import in_json, printable
 from mesh_policy.findings import Severity, Undetermined, Unread
 from mesh_policy.reading.documents import DocumentError, parse
@@ -28,10 +29,12 @@ from serverless_mesh.cli import check_output, sources
 from serverless_mesh.cli.completeness import DUMPED, NOTHING, Dump, is_integrated, read_by
 from serverless_mesh.cli.failures import COULD_NOT, Commands, Output
 from serverless_mesh.cli.graph.command import graph
+from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.cli.hidden import reworded
 from serverless_mesh.cli.importing.commands import import_app
 from serverless_mesh.cli.manifests import ManifestError
 from serverless_mesh.cli.new_stack_file import command as new_stack_file
+from serverless_mesh.cli.progress import working
 from serverless_mesh.cli.render.command import render
 from serverless_mesh.cli.report.command import report
 from serverless_mesh.cli.verification import (
@@ -54,16 +57,52 @@ app = typer.Typer(
     cls=Commands,
     help="OpenShift Serverless inside OpenShift Service Mesh: check, verify, describe.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 settings_app = typer.Typer(help="The settings of a stack file.", no_args_is_help=True)
 app.add_typer(settings_app, name="config")
-app.command()(report)
-app.command("render")(render)
+app.command(
+    epilog=epilog(
+        "report preview.json",
+        "report preview.json events.json --stack serverless-mesh/dev --output report.md",
+        codes="0 it may go on, 1 violations or a failed preview, 2 no preview could be read",
+    )
+)(report)
+app.command(
+    "render",
+    epilog=epilog(
+        "render preview.json --to manifests",
+        "render preview.json --to manifests --for flux --check",
+        codes="0 written, or up to date, 1 not up to date (--check), 2 could not",
+    ),
+)(render)
 app.add_typer(import_app, name="import")
 out = Output(highlight=False, soft_wrap=True)
 err = Output(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"serverless-mesh {mesh_policy.__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog=epilog(
+        "config new --context production --output Pulumi.production.yaml",
+        "check --context production",
+        "--install-completion",
+    )
+)
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version, and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
 
 
 def _stop(message: str) -> typer.Exit:
@@ -72,15 +111,30 @@ def _stop(message: str) -> typer.Exit:
     return typer.Exit(COULD_NOT)
 
 
-@settings_app.command("check")
+@settings_app.command(
+    "check", epilog=epilog("config check Pulumi.production.yaml", "config check Pulumi.*.yaml")
+)
 def check_settings(
-    stack_file: Annotated[Path, typer.Argument(help="For example Pulumi.dev.yaml.")],
+    stack_files: Annotated[list[Path], typer.Argument(help="For example Pulumi.dev.yaml.")],
 ) -> None:
-    """Check a stack file without an engine or a cluster: every error at once."""
+    """Check stack files without an engine, a cluster or a passphrase: every error at once.
+
+    Of an encrypted value it counts that it is there. What hangs on the cluster, `pulumi preview`
+    finds.
+    """
+    # A list, so that each is checked whatever the others are.
+    if worst := max([_judged(each) for each in stack_files]):
+        raise typer.Exit(worst)
+
+
+def _judged(stack_file: Path) -> int:
     from serverless_mesh import settings
     from serverless_mesh.settings import PROJECT, SettingsError
 
-    content = _stack_file(stack_file)
+    try:
+        content = _stack_file(stack_file)
+    except typer.Exit as stopped:
+        return stopped.exit_code
     given = content.pop("config", None) or {}
     # Keys of providers keep their prefix and are theirs to check.
     ours = {
@@ -95,8 +149,9 @@ def check_settings(
     except SettingsError as error:
         # Of several lines, each of them is fit to be printed.
         err.print(str(error), markup=False)
-        raise typer.Exit(WRONG) from None
+        return WRONG
     out.print(f"{printable(str(stack_file))}: the settings are good", markup=False)
+    return 0
 
 
 def _is_encrypted(value: object) -> bool:
@@ -120,15 +175,36 @@ def _stack_file(file: Path) -> dict[str, Any]:
 settings_app.command("new", epilog=new_stack_file.EPILOG)(new_stack_file.new_stack_file)
 
 
-@settings_app.command("schema")
+@settings_app.command(
+    "schema",
+    epilog=epilog(
+        "config schema --output stack-file.schema.json",
+        "config schema --markdown --output settings.md",
+        codes="0 written, 2 it can't be",
+    ),
+)
 def schema(
     markdown: Annotated[bool, typer.Option(help="The reference, instead of a schema.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; stdout without it.")
+    ] = None,
 ) -> None:
     """Print the JSON Schema of a stack file, for an editor, or the reference of the settings."""
     from serverless_mesh.cli import settings_reference
 
     text = settings_reference.reference() if markdown else settings_reference.stack_file_schema()
-    typer.echo(text, nl=False)
+    _document(text, output)
+
+
+def _document(text: str, output: Path | None) -> None:
+    """Write a document to a file, or to stdout."""
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, "utf-8")
+    except OSError as error:
+        raise _stop(f"--output {output} can't be written: {error.strerror}") from None
 
 
 class Format(enum.StrEnum):
@@ -152,7 +228,17 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-@app.command("check")
+@app.command(
+    "check",
+    epilog=epilog(
+        "check --file manifests/",
+        "check --context production",
+        "check --file manifests/ --context production --format sarif --output findings.sarif",
+        "check --file must-gather.local.1/ --complete",
+        "check --rule strict-mtls --fail-on warning --context production",
+        codes="0 no violation, 1 violations, 2 could not check, or not everything",
+    ),
+)
 @_without_collector()
 def check(
     files: Annotated[
@@ -180,14 +266,16 @@ def check(
         ),
     ] = False,
     output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+    write_to: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; stdout without it.")
+    ] = None,
     fail_on: Annotated[
         Severity, typer.Option(help="The least severity of a violation that ends with 1.")
     ] = Severity.ERROR,
 ) -> None:
     """Check manifests, a live cluster, or manifests as they would be on a live cluster.
 
-    Exit codes: 0 no violation, 1 violations, 2 could not check, or not everything. Warnings are no
-    violations.
+    Warnings are no violations, unless --fail-on says so.
     """
     rules = _chosen(rule or [])
     if not files and context is None and kubeconfig is None:
@@ -196,7 +284,8 @@ def check(
     if complete and (live or not files):
         raise _stop("--complete is said of files (-f); a live cluster is complete by itself")
     try:
-        found = sources.read(files or [], read_by(rules), complete)
+        with working("reading files"):
+            found = sources.read(files or [], read_by(rules), complete)
     except ManifestError as error:
         raise _stop(str(error)) from None
     if complete:
@@ -222,11 +311,12 @@ def check(
     results = list(map(reworded, checked))
     match output:
         case Format.JSON:
-            typer.echo(check_output.as_json(results))
+            said = check_output.as_json(results)
         case Format.SARIF:
-            typer.echo(check_output.as_sarif(results, rules))
+            said = check_output.as_sarif(results, rules)
         case Format.TEXT:
-            _print_text(results, len(world.by_key), len(rules))
+            said = _as_text(results, len(world.by_key), len(rules))
+    _document(f"{said}\n", write_to)
     # Who counts on 0 or 1 counts on all having been checked.
     if unchecked or any(isinstance(each.finding, Unread) for each in results):
         raise typer.Exit(COULD_NOT)
@@ -257,11 +347,12 @@ def _over_cluster(
 
     kinds = {kind for rule in rules for kind in rule.kinds | rule.check_only}
     try:
-        seen = observe(kinds, str(kubeconfig) if kubeconfig else None, context)
+        with working("reading the cluster"):
+            seen = observe(kinds, str(kubeconfig) if kubeconfig else None, context)
+            _, world = followed(rules, seen, overlaid)
     except ObserveError as error:
         which = f"--kubeconfig {kubeconfig}: " if kubeconfig else ""
         raise _stop(f"{which}{error}") from None
-    _, world = followed(rules, seen, overlaid)
     return world
 
 
@@ -277,20 +368,20 @@ def _chosen(ids: list[str]) -> tuple[Rule, ...]:
     return tuple(known[name] for name in ids or known if not known[name].of_updates)
 
 
-def _print_text(results: list[Result], objects: int, rules: int) -> None:
-    if results:
-        typer.echo(check_output.as_text(results) + "\n")
+def _as_text(results: list[Result], objects: int, rules: int) -> str:
+    blocks = [check_output.as_text(results)] if results else []
     severities = Counter(each.severity for each in results if each.is_violation)
     undetermined = sum(type(each.finding) is Undetermined for each in results)
     exempt = sum(each.exemption is not None for each in results)
-    typer.echo(
+    summary = (
         f"objects: {objects}, rules: {rules}, violations: {severities[Severity.ERROR]}, "
         f"warnings: {severities[Severity.WARNING]}, undetermined: {undetermined}, "
         f"not read: {len(by_finding(results))}, exempt: {exempt}"
     )
+    return "\n\n".join([*blocks, summary])
 
 
-@app.command("rules")
+@app.command("rules", epilog=epilog("rules", codes="0 listed"))
 def list_rules() -> None:
     """List the rules: id, severity, whether each write is gated by it, and what it asks for."""
     for rule in RULES:
@@ -300,7 +391,14 @@ def list_rules() -> None:
         out.print(f"  {rule.title}", markup=False)
 
 
-@app.command("verify")
+@app.command(
+    "verify",
+    epilog=epilog(
+        "verify https://hello-default.apps.example.com --ca root.crt",
+        "verify https://hello-default.apps.example.com --ca root.crt --connect 192.0.2.10:443",
+        codes="0 the service answers as expected, 1 a link is broken, 2 could not ask",
+    ),
+)
 def verify_url(
     url: Annotated[str, typer.Argument(help="The service's URL, https://…")],
     ca: Annotated[Path, typer.Option(help="The CA certificate, the only one that is trusted.")],
@@ -331,7 +429,14 @@ def verify_url(
         raise typer.Exit(WRONG)
 
 
-app.command("graph")(graph)
+app.command(
+    "graph",
+    epilog=epilog(
+        "graph --context production --output production.svg",
+        "graph --file manifests/ --output review.mmd",
+        codes="0 drawn, whatever was found, 2 could not read, or not everything",
+    ),
+)(graph)
 
 
 def _show(check: Check) -> None:

@@ -22,10 +22,12 @@ RUN_HERE: Final = "docs/local-environment.md"
 """The page whose commands are run in the checkout itself, by test_local_environment.py."""
 
 _FETCHES: Final = "fetches packages; `make setup` installs by the same options"
+_NO_CONTAINERS: Final = "takes a container engine; tests/unit/test_containerfile.py has the recipe"
 _IS_THIS: Final = "runs this very test"
 _VERIFICATION: Final = "tests/e2e/mesh/test_mesh_verification.py"
 _CHECK: Final = "tests/unit/test_check_command.py"
 _FAULTS: Final = "tests/e2e/test_faults.py"
+_ENVIRONMENTS: Final = "tests/e2e/test_environments_guide.py::test_from_an_example_to_a_stack"
 
 ELSEWHERE: Final = {
     'serverless-mesh verify "$(pulumi stack output verificationUrl)" --ca root.crt': (
@@ -58,6 +60,24 @@ ELSEWHERE: Final = {
     "knative-serving knative-serving/knative-serving": (
         f"{_FAULTS}::test_what_another_team_made_is_not_overwritten"
     ),
+    **dict.fromkeys(
+        (
+            "export PULUMI_BACKEND_URL=file://$HOME/serverless-mesh-state",
+            "export PULUMI_CONFIG_PASSPHRASE_FILE=$HOME/serverless-mesh-passphrase",
+            "mkdir -p ~/serverless-mesh-state",
+            "cp examples/Pulumi.own-ca-and-kafka.yaml Pulumi.production.yaml",
+            "pulumi config set --path serverless-mesh:certificate.caCertificate < ca.crt",
+            "pulumi config set --secret serverless-mesh:privateKey < ca.key",
+        ),
+        _ENVIRONMENTS,
+    ),
+    "serverless-mesh config new --context production --output Pulumi.production.yaml": (
+        "tests/e2e/test_new_stack_file.py::test_from_a_cluster_to_a_stack_and_back"
+    ),
+    **dict.fromkeys(
+        ("pipx install .", "pipx install serverless_mesh-0.1.0-py3-none-any.whl"),
+        "tests/unit/test_wheel.py::test_the_wheel_is_installed_as_pipx_does_it",
+    ),
     "pulumi cancel --yes": f"{_FAULTS}::test_a_killed_engine",
     "pulumi refresh --clear-pending-creates": f"{_FAULTS}::test_a_killed_engine",
 }
@@ -69,6 +89,8 @@ NOT_RUN: Final = {
     "pip install --no-index --no-deps --no-build-isolation .": (
         "would change the environment that the tests run in; tests/unit/test_wheel.py builds it"
     ),
+    "podman build -t serverless-mesh .": _NO_CONTAINERS,
+    'podman run --rm -v "$PWD:/work:ro,Z" serverless-mesh check --file manifests/': _NO_CONTAINERS,
     "make test": _IS_THIS,
     "make test-fast": _IS_THIS,
     "make lint": "changes nothing and proves nothing of a document; `.ci/run` runs it",

@@ -14,6 +14,7 @@ from mesh_policy.rules import RULES
 from mesh_policy.world import World
 from serverless_mesh.settings import PROJECT, check
 from tests.docs.shown import Block, blocks, pages
+from toolchain.paths import ROOT
 
 _GENERATED: Final = "docs/rules.md"
 """Its examples are the rules' fixtures, which tests/policy checks."""
@@ -33,6 +34,11 @@ def test_a_stack_file_or_manifests(block: Block) -> None:
             prefix = f"{PROJECT}:"
             given = {key: value for key, value in document["config"].items() if prefix in key}
             check({key.removeprefix(prefix): value for key, value in given.items()}, str(block))
+        elif "repos" in document:
+            # Of pre-commit: the hooks that this repository offers.
+            offered = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+            used = {hook["id"] for each in document["repos"] for hook in each["hooks"]}
+            assert used == {hook["id"] for hook in offered}, block
         else:
             world = World.of([Given(document, str(block))])
             assert world.by_key, f"{block}: neither a stack file nor a manifest"

@@ -47,7 +47,8 @@ def test_from_an_example_to_a_stack(project: Path, tmp_path: Path) -> None:
     authority = certificate("root", ROOT_KEY, "root", ROOT_KEY, [], (-1, 3650), "authority")
     (project / "ca.crt").write_text(authority, "utf-8")
     (project / "ca.key").write_text(private_pem(ROOT_KEY), "utf-8")
-    (script,) = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
+    shown = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
+    (script,) = (each for each in shown if "pulumi stack init" in each)
     done = run(script, project, environment(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Pulumi.production.yaml: the settings are good" in done.stdout

@@ -19,6 +19,7 @@ from serverless_mesh.cli.graph.mermaid import as_mermaid
 from serverless_mesh.cli.graph.svg import as_svg
 from serverless_mesh.cli.hidden import reworded
 from serverless_mesh.cli.manifests import ManifestError
+from serverless_mesh.cli.progress import working
 
 ALSO_READ: Final[frozenset[Kind]] = frozenset({AUTHORIZATION_POLICY})
 """What a picture shows beside what rules read."""
@@ -72,14 +73,6 @@ def graph(
 
     What the rules find is marked on the picture, with what to do below it. No secret's content is
     in it, only the names and the dates of the certificate that the gateway serves.
-
-    Exit codes: 0 drawn, whatever was found; 2 could not read, or not everything.
-
-    Examples:
-
-    serverless-mesh graph --context production --output production.svg
-
-    serverless-mesh graph -f manifests/ --context production > review.mmd
     """
     format_ = written or _by_suffix(output)
     live = context is not None or kubeconfig is not None
@@ -88,7 +81,8 @@ def graph(
     if complete and (live or not files):
         raise _stop("--complete is said of files (-f); a live cluster is complete by itself")
     try:
-        found = sources.read(files or [], read_by(_RULES) | ALSO_READ, complete)
+        with working("reading files"):
+            found = sources.read(files or [], read_by(_RULES) | ALSO_READ, complete)
     except ManifestError as error:
         raise _stop(str(error)) from None
     if complete:

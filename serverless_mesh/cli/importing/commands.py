@@ -12,6 +12,7 @@ import typer
 
 from mesh_policy.escaping import in_json, printable
 from serverless_mesh.cli.failures import COULD_NOT
+from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.errors import ServerlessMeshError
 
 _WRONG: Final = 1
@@ -37,7 +38,12 @@ def _stop(message: str) -> typer.Exit:
     return typer.Exit(COULD_NOT)
 
 
-@import_app.command("settings")
+@import_app.command(
+    "settings",
+    epilog=epilog(
+        "import settings --context production", codes="0 printed, 2 could not look, or not at all"
+    ),
+)
 def settings(
     context: Annotated[
         str | None, typer.Option(help="The kubeconfig context of the cluster.")
@@ -49,10 +55,7 @@ def settings(
         str | None, typer.Option(help="Namespace of the Serverless mesh, where it is not known.")
     ] = None,
 ) -> None:
-    """Print the stack file whose settings come nearest to what is in the cluster.
-
-    Example: serverless-mesh import settings --context production > Pulumi.production.yaml
-    """
+    """Print the stack file whose settings come nearest to what is in the cluster."""
     from mesh_policy.observe import ObserveError, observe
     from mesh_policy.world import World
     from serverless_mesh.cli.importing.nearest import READ, NothingToImportError, nearest
@@ -75,14 +78,15 @@ def settings(
     typer.echo(written(found.settings, found.notes, provider), nl=False)
 
 
-@import_app.command("objects")
+@import_app.command(
+    "objects",
+    epilog=epilog("import objects --stack production", codes="0 printed, 2 could not look"),
+)
 def objects(stack: _StackOption = None, cwd: _FolderOption = Path()) -> None:
     """Print the file for `pulumi import --file`: what the stack declares and the cluster has.
 
     The program says which they are, in a preview that stops at them. What is used as it is
     (namespaces, memberships in a mesh of others, the operators' group) is not among them.
-
-    Example: serverless-mesh import objects --stack production > import.json
     """
     from serverless_mesh.cli.importing.engine import found_there
 
@@ -102,7 +106,15 @@ def objects(stack: _StackOption = None, cwd: _FolderOption = Path()) -> None:
     )
 
 
-@import_app.command("differences")
+@import_app.command(
+    "differences",
+    epilog=epilog(
+        "import differences --stack production",
+        "import differences --preview preview.json",
+        codes="0 nothing changes, or each change has a reason, 1 something is lost, replaced or "
+        "has no reason, 2 could not look",
+    ),
+)
 def differences(
     stack: _StackOption = None,
     cwd: _FolderOption = Path(),
@@ -112,13 +124,7 @@ def differences(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what the first update after the import changes in each object, and why.
-
-    Exit codes: 0 nothing changes, or each change has a reason, 1 something is lost, replaced or
-    has no reason, 2 could not look.
-
-    Example: serverless-mesh import differences --stack production
-    """
+    """Say what the first update after the import changes in each object, and why."""
     from mesh_policy.reading.files import FileError, read_text
     from serverless_mesh.cli.importing import engine
     from serverless_mesh.cli.importing.differences import update

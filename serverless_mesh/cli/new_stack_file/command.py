@@ -2,26 +2,24 @@
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import yaml
 
 from mesh_policy.escaping import printable
 from serverless_mesh.cli.failures import COULD_NOT
+from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.cli.new_stack_file import certificate_section
 from serverless_mesh.cli.new_stack_file.mesh_choice import Choices, OpenChoiceError, choose
 from serverless_mesh.cli.progress import working
 
-EPILOG = """Examples:
-
-serverless-mesh config new --context production --output Pulumi.production.yaml
-
-serverless-mesh config new --context production --mesh 3 --issuer corporate
-
-serverless-mesh config new --context production --control-plane istio-system/basic
-
-Exit codes: 0 written, 2 the cluster could not be read, leaves something open, or FILE is there."""
+EPILOG: Final = epilog(
+    "config new --context production --output Pulumi.production.yaml",
+    "config new --context production --mesh 3 --issuer corporate",
+    "config new --context production --control-plane istio-system/basic",
+    codes="0 written, 2 the cluster could not be read or leaves something open, or FILE is there",
+)
 
 
 class MeshVersion(enum.StrEnum):

@@ -57,8 +57,6 @@ def render(
 
     PREVIEW is made by `pulumi preview --json --show-sames`. It asks no cluster where the stack file
     has kubernetes:renderYamlToDirectory. Docs: docs/guides/gitops.md.
-
-    Exit codes: 0 written, or up to date; 1 not up to date (--check); 2 could not.
     """
     try:
         choices = _choices(secrets, store, store_kind)

@@ -47,14 +47,6 @@ def report(
 
     What changes, why it matters for traffic, violations and what to do, certificates, the order. No
     secret is ever in it. Its first line is a marker, by which the same comment can be updated.
-
-    Exit codes: 0 it may go on, 1 violations or a failed preview, 2 no preview could be read.
-
-    Examples:
-
-      pulumi preview --json --policy-pack policy > preview.json; serverless-mesh report preview.json
-
-      serverless-mesh report preview.json events.json --stack serverless-mesh/dev --output report.md
     """
     try:
         preview = reduce(together, map(_read, files or [_STDIN]))
