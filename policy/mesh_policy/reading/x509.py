@@ -81,12 +81,6 @@ def validity(certificate: str) -> tuple[datetime, datetime] | None:
     return first.not_valid_before_utc, first.not_valid_after_utc
 
 
-def expiry(certificate: str) -> datetime | None:
-    """Return when the first certificate expires; None if it is none."""
-    found = validity(certificate)
-    return found[1] if found else None
-
-
 def problems(
     certificate: str,
     key: str,
