@@ -55,6 +55,23 @@ def large(projects: int, services: int) -> list[Body]:
     return objects
 
 
+def many_faults() -> list[Body]:
+    """Return what has something wrong in each of many namespaces, and with each of many objects."""
+    objects = large(30, 6)
+    for number in range(30):
+        name = f"team-{number:03}"
+        objects.append({**BROKEN["strict-mtls"], "metadata": {"name": "open", "namespace": name}})
+        roll = BROKEN["one-mesh-only"]
+        about = {**roll["metadata"], "namespace": f"mesh-{number}"}
+        objects.append({**roll, "metadata": about})
+    for body in objects:
+        if body["kind"] == "Gateway" and body["metadata"]["name"] == "public":
+            body["spec"]["servers"][0]["hosts"] = ["*"]
+        elif body["apiVersion"] == "serving.knative.dev/v1":
+            del body["metadata"]["annotations"]
+    return objects
+
+
 def node(graph: Graph, kind: str, name: str) -> Node:
     (found,) = [each for each in graph.nodes() if (each.kind, each.name) == (kind, name)]
     return found
@@ -86,6 +103,7 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "service-mesh-3": lambda: pictures.as_documented(pictures.service_mesh_3()),
     "faults": pictures.faulty,
     "large": lambda: drawn(large(40, 5)),
+    "many-faults": lambda: drawn(many_faults()),
     "files": lambda: drawn(documented(), complete=False),
     "nothing-of-the-mesh": lambda: drawn([documented()[5]], complete=False),
     **{f"2-{id_}": partial(with_fault, pictures.service_mesh_2, BROKEN[id_]) for id_ in BROKEN},
@@ -338,9 +356,22 @@ def test_too_many_are_gathered() -> None:
     assert sum(1 for _ in graph.nodes()) < 40
     assert "and 37 more projects" in {each.name for each in graph.groups}
     assert "35 more Gateways" in {each.name for each in graph.nodes()}
+    faults = picture("many-faults")
+    assert len(faults.marks) > 200
+    assert sum(1 for _ in faults.nodes()) < 60
+    assert as_svg(faults).count("<text ") < 500
     small = drawn(large(0, 0))
     assert not any(each.gathers for each in small.groups)
     assert not any(each.gathers for each in small.nodes())
+
+
+def test_every_rule_that_found_something_is_explained_once_there_is_room() -> None:
+    faults = picture("many-faults")
+    rules = {mark.rule for mark in faults.marks}
+    assert len(rules) > 3
+    for text in (as_svg(faults), as_mermaid(faults)):
+        listed = text.rpartition("can't be told")[2] if text.startswith("<svg") else text
+        assert all(f"{rule}: " in listed for rule in rules)
 
 
 def test_what_something_was_found_about_is_not_gathered() -> None:

@@ -42,7 +42,7 @@ def serving(scene: Scene) -> Iterator[Node]:
             lines = [_USES[name], _sidecar(answers[name])]
             yield Node(f"{item.ref.namespace}/{name}", "Deployment", name, tuple(lines))
         called = API_SERVER_CALLS[SERVING.name]
-        lines = [listed(called, 2), "without a sidecar: the API server calls them"]
+        lines = [listed(called, 2), "called by the API server", "without a sidecar"]
         yield Node(f"{item.ref.namespace}/webhooks", "Deployments", "webhooks", tuple(lines))
 
 

@@ -52,23 +52,24 @@ class Listening:
         return list(dict.fromkeys((*ingress_gateways(world), *local_gateways(world))))
 
     @cached_property
-    def _drawn(self) -> tuple[list[Object], int]:
-        """The Gateways that are drawn, and how many are not."""
+    def _drawn(self) -> tuple[list[Object], list[Object]]:
+        """The Gateways that are drawn, and those that are not."""
         world, own = self.scene.world, {item.ref for item in self._knatives}
         found = [item for ref in self._asked if (item := world.by_key.get(ref))]
         marked = [item for item in world.objects(GATEWAY) if self.scene.is_marked(item)]
         others = list(dict.fromkeys(item for item in (*marked, *found) if item.ref not in own))
         rest = self.scene.marked_first(others)
         shown = rest if len(rest) <= _GATEWAYS_SHOWN + 1 else rest[:_GATEWAYS_SHOWN]
-        return [*self._knatives, *shown], len(rest) - len(shown)
+        return [*self._knatives, *shown], rest[len(shown) :]
 
     def group(self) -> Group:
         """Give the Gateways as one group."""
         drawn, more = self._drawn
         nodes = [self._gateway(item) for item in drawn]
         if more:
-            names_ = f"{more} more Gateways"
-            nodes.append(Node("more-gateways", "Gateways", names_, gathers=True))
+            marks = self.scene.on(item.ref for item in more)
+            name = f"{len(more)} more Gateways"
+            nodes.append(Node("more-gateways", "Gateways", name, marks=marks, gathers=True))
         return Group("gateways", Lane.GATEWAYS, "Gateways", "on these pods", nodes=tuple(nodes))
 
     def _gateway(self, item: Object) -> Node:
@@ -138,8 +139,7 @@ class Listening:
             if heard := self._asked.get(item.ref):
                 yield Edge(PODS, self._gateway(item).id, _way([each.server for each in heard]))
         if more:
-            shown = {item.ref for item in drawn}
-            rest = [each.server for ref in self._asked.keys() - shown for each in self._asked[ref]]
+            rest = [each.server for item in more for each in self._asked.get(item.ref, ())]
             yield Edge(PODS, "more-gateways", _way(rest))
         for ref in list(self._named)[:_SECRETS_SHOWN]:
             for item in self._named[ref]:

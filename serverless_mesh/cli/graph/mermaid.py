@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
-from serverless_mesh.cli.graph.model import Graph, Group, Mark, Node, Way, worst
+from serverless_mesh.cli.graph.model import Graph, Group, Mark, Node, Way, foremost, labels, worst
 from serverless_mesh.cli.graph.text import label, sentence
 
 _ARROWS: Final = {
@@ -33,7 +33,6 @@ _CLASSES: Final = {
     "warning": "fill:#fffbeb,stroke:#a16207,color:#713f12,stroke-width:2px",
     "undetermined": "fill:#ffffff,stroke:#52606d,color:#1f2933,stroke-dasharray:4 3",
 }
-_MARKS_SHOWN: Final = 12
 _COLUMN: Final = 80
 _LETTERS: Final = frozenset("→…⚠")
 
@@ -66,7 +65,9 @@ def as_mermaid(graph: Graph) -> str:
 
 def _config(graph: Graph) -> Iterator[str]:
     """Have lines broken here, not where Mermaid would, and leave room for what frames say."""
-    most = max((1 + len(group.lines) + len(group.marks) for group in graph.groups), default=1)
+    most = max(
+        (1 + len(group.lines) + len(labels(group.marks)) for group in graph.groups), default=1
+    )
     yield from ("---", "config:", "  flowchart:", "    wrappingWidth: 640")
     yield from (f"    subGraphTitleMargin: {{bottom: {24 * (most - 1)}}}", "---")
 
@@ -102,7 +103,10 @@ def _label(item: Node | Group) -> str:
     change = f" ({item.change})" if isinstance(item, Node) and item.change else ""
     lines = [f"{item.kind} {item.name}".strip() + change, *item.lines]
     return "<br/>".join(
-        [*(_escaped(label(line)) for line in lines), *(_escaped(mark.label) for mark in item.marks)]
+        [
+            *(_escaped(label(line)) for line in lines),
+            *(_escaped(said) for said, _ in labels(item.marks)),
+        ]
     )
 
 
@@ -110,7 +114,7 @@ def _findings(marks: Sequence[Mark]) -> Iterable[str]:
     """List what was found in a frame of its own, one below the other."""
     if not marks:
         return
-    shown = marks if len(marks) <= _MARKS_SHOWN + 1 else marks[:_MARKS_SHOWN]
+    shown = foremost(marks)
     yield '  subgraph findings["Findings"]'
     yield "    direction TB"
     for mark in shown:

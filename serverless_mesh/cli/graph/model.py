@@ -3,12 +3,16 @@
 Texts are as they were found; each printer escapes them its own way.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, Final
 
 from mesh_policy.findings import Ref
+
+_MARKS_IN_A_BOX: Final = 3
+_MARKS_LISTED: Final = 12
 
 
 class Lane(Enum):
@@ -126,6 +130,28 @@ def worst(marks: Iterable[Mark]) -> Level | None:
     """Return the level that matters most; None where there is no mark."""
     found = {mark.level for mark in marks}
     return next((level for level in Level if level in found), None)
+
+
+def foremost(marks: Sequence[Mark]) -> Sequence[Mark]:
+    """Return the marks that are listed with what to do: of each rule the first, then others."""
+    if len(marks) <= _MARKS_LISTED + 1:
+        return marks
+    seen: Counter[str] = Counter()
+    turns = []
+    for mark in marks:
+        turns.append((seen[mark.rule], mark.number, mark))
+        seen[mark.rule] += 1
+    chosen = sorted(turns, key=lambda turn: turn[:2])[:_MARKS_LISTED]
+    return [mark for _, _, mark in sorted(chosen, key=lambda turn: turn[1])]
+
+
+def labels(marks: Sequence[Mark]) -> list[tuple[str, Level]]:
+    """Return how the marks of a box are written in it, the first few of them by themselves."""
+    shown = marks if len(marks) <= _MARKS_IN_A_BOX + 1 else marks[:_MARKS_IN_A_BOX]
+    found = [(mark.label, mark.level) for mark in shown]
+    if rest := marks[len(shown) :]:
+        found.append((f"and {len(rest)} more", rest[0].level))
+    return found
 
 
 def listed(names: Sequence[Any], limit: int, what: str = "more") -> str:

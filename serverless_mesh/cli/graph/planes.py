@@ -67,8 +67,11 @@ def other_meshes(scene: Scene, drawn: Sequence[str]) -> Iterator[Group]:
             mesh.namespace,
             nodes=tuple(_other(scene, mesh)),
         )
-    if (more := len(apart) - _OTHERS_SHOWN) > 0:
-        yield Group("more-meshes", Lane.INGRESS, "other meshes", f"and {more} more", gathers=True)
+    if more := apart[_OTHERS_SHOWN:]:
+        names = (listed([mesh.namespace for mesh in more], _MEMBERS_SHOWN),)
+        marks = scene.within([mesh.namespace for mesh in more])
+        name = f"and {len(more)} more"
+        yield Group("more-meshes", Lane.INGRESS, "other meshes", name, names, (), marks)
 
 
 def _refs(mesh: Mesh) -> list[Ref]:

@@ -20,7 +20,7 @@ from serverless_mesh.cli.graph.scene import Scene, mixed
 _PROJECTS_SHOWN: Final = 4
 _SERVICES_SHOWN: Final = 3
 _MANY: Final = 2
-"""Projects beyond which a Knative Service of each is shown, and those that are marked."""
+"""Projects beyond which one Knative Service of each is shown."""
 _MAPPINGS_SHOWN: Final = 2
 _MORE: Final = "more-projects"
 
@@ -81,6 +81,7 @@ class Projects:
                 "namespaces",
                 f"and {len(more)} more projects",
                 tuple(lines),
+                marks=self.scene.within(more),
                 way=mixed(self.scene.trust.way(name) for name in more),
                 gathers=True,
             )
@@ -103,9 +104,7 @@ class Projects:
     def _nodes(self, namespace: str) -> Iterator[Node]:
         services = self.scene.marked_first(self._by_namespace.get(namespace, ()))
         mappings = self.scene.marked_first(self._mappings.get(namespace, ()))
-        marked = sum(self.scene.is_marked(item) for item in services)
-        few = len(self._names) <= _MANY
-        count = min(_SERVICES_SHOWN, len(services) if few else max(1, marked))
+        count = min(len(services), _SERVICES_SHOWN if len(self._names) <= _MANY else 1)
         # One more takes the place of what would say that there is one more.
         count += len(services) - count == 1
         for item in services[:count]:
@@ -115,10 +114,14 @@ class Projects:
         for item in mappings[:_MAPPINGS_SHOWN]:
             to = text(item.get("spec", "ref", "name"))
             yield self.scene.node(item.ref.name, [f"leads to {to}"] if to else [], [item])
-        more = len(services) - count, max(0, len(mappings) - _MAPPINGS_SHOWN)
-        for rest, what in zip(more, ("Knative Services", "DomainMappings"), strict=True):
+        for rest, what in (
+            (services[count:], "Knative Services"),
+            (mappings[_MAPPINGS_SHOWN:], "DomainMappings"),
+        ):
             if rest:
-                yield Node(f"more-{what}/{namespace}", what, f"and {rest} more", gathers=True)
+                marks = self.scene.on(item.ref for item in rest)
+                name = f"and {len(rest)} more"
+                yield Node(f"more-{what}/{namespace}", what, name, marks=marks, gathers=True)
 
     def _service(self, item: Object) -> Iterator[str]:
         about = named(item)

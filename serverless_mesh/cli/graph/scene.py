@@ -59,6 +59,11 @@ class Scene:
         found = {mark.number: mark for ref in refs for mark in self.marks.get(ref, ())}
         return tuple(found[number] for number in sorted(found))
 
+    def within(self, namespaces: Iterable[str]) -> tuple[Mark, ...]:
+        """Return the marks on all that is in some namespaces."""
+        names = set(namespaces)
+        return self.on(ref for ref in self.marks if namespace_of(ref) in names)
+
     def is_marked(self, item: Object) -> bool:
         """Say whether something was found about an object."""
         return item.ref in self.marks

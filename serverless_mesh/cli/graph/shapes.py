@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from serverless_mesh.cli.graph.model import Group, Mark, Node
+from serverless_mesh.cli.graph.model import Group, Level, Node, labels
 from serverless_mesh.cli.graph.text import label, wrapped
 
 KIND, NAME, LINE, MARK = 10.0, 13.0, 11.5, 11.0
@@ -14,12 +14,12 @@ PADDING: Final = 10.0
 
 
 class Text(NamedTuple):
-    """A line of text in a box: its size, and whether it is bold, a kind, or a mark."""
+    """A line of text in a box: its size, and whether it is bold, muted, or a mark of a level."""
 
     value: str
     size: float
     bold: bool = False
-    mark: Mark | None = None
+    level: Level | None = None
     muted: bool = False
 
 
@@ -85,8 +85,8 @@ def written(item: Node | Group) -> Iterator[Text]:
         yield Text(label(item.name), NAME, bold=True)
     for line in item.lines:
         yield Text(label(line), LINE)
-    for mark in item.marks:
-        yield Text(mark.label, MARK, bold=True, mark=mark)
+    for said, level in labels(item.marks):
+        yield Text(said, MARK, bold=True, level=level)
 
 
 def texts(item: Node | Group, room: float) -> tuple[Text, ...]:

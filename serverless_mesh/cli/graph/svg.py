@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from serverless_mesh.cli.graph.layout import MARGIN, Picture, laid_out
-from serverless_mesh.cli.graph.model import Graph, Lane, Level, Mark, Way, plural, worst
+from serverless_mesh.cli.graph.model import Graph, Lane, Level, Mark, Way, foremost, plural, worst
 from serverless_mesh.cli.graph.routes import Line
 from serverless_mesh.cli.graph.shapes import KIND, LEADING, LINE, MARK, PADDING, Placed, Point
 from serverless_mesh.cli.graph.text import label, sentence, width, wrapped
@@ -42,7 +42,6 @@ _LEVELS: Final = {
 }
 _FILLS: Final = {Level.ERROR: "#fff1f1", Level.WARNING: "#fffbeb", Level.UNDETERMINED: "#ffffff"}
 _NEW_LINE: Final = "\n"
-_MARKS_SHOWN: Final = 12
 _COLUMN: Final = 560.0
 _NARROWEST: Final = 760.0
 
@@ -108,7 +107,7 @@ def _box(placed: Placed) -> Iterator[str]:
     box = placed.box
     # The whole of what may be cut in the box.
     said = [label(each) for each in (item.kind, item.name, *item.lines) if each]
-    said += [sentence(f"{mark.label}: {mark.says}") for mark in item.marks]
+    said += [sentence(f"{mark.label}: {mark.says}") for mark in foremost(item.marks)]
     yield f"<g><title>{escape(_NEW_LINE.join(said))}</title>"
     yield (
         f'<rect x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(box.height)}" '
@@ -120,8 +119,8 @@ def _box(placed: Placed) -> Iterator[str]:
     for text in placed.texts:
         y += text.size * LEADING
         color = _MUTED if text.muted else _INK
-        if text.mark is not None:
-            color = _LEVELS[text.mark.level].color
+        if text.level is not None:
+            color = _LEVELS[text.level].color
         yield _text(Point(x, y - text.size * 0.3), text.value, text.size, color, bold=text.bold)
     yield "</g>"
 
@@ -184,7 +183,7 @@ def _listed(marks: Sequence[Mark], whole: float, top: float) -> tuple[list[str],
     """List the marks, in as many columns as there is room for."""
     columns = max(1, min(3, int((whole - MARGIN) // _COLUMN)))
     room = (whole - 2 * MARGIN - (columns - 1) * MARGIN) / columns
-    shown = marks if len(marks) <= _MARKS_SHOWN + 1 else marks[:_MARKS_SHOWN]
+    shown = foremost(marks)
     parts, ends = [], [top] * columns
     for mark in shown:
         column = ends.index(min(ends))

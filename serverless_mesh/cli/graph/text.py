@@ -11,7 +11,7 @@ _WIDTHS: Final = {
     0.33: "ijlI.,:;|!'`",
     0.42: 'ft()[]{} "-/\\',
     0.56: "crsz",
-    0.65: "abdeghknopquvxyEFLSTYZJ_^~?<>=+",
+    0.65: "0123456789abdeghknopquvxyEFLSTYZJ_^~?<>=+",
     0.72: "ABCKPRVXw&$#",
     0.8: "DGHNOQU",
     1.0: "mMW@%…→✓",
@@ -39,11 +39,9 @@ def width(text: str, size: float, bold: bool = False) -> float:
 
 
 def _em(char: str) -> float:
-    if char.isdigit() and char.isascii():
-        return 0.65
-    if unicodedata.east_asian_width(char) in "WF":
-        return _WIDE
-    return _WIDTH.get(char, _OTHER)
+    if (known := _WIDTH.get(char)) is not None:
+        return known
+    return _WIDE if unicodedata.east_asian_width(char) in "WF" else _OTHER
 
 
 def wrapped(text: str, room: float, size: float, limit: int, bold: bool = False) -> list[str]:
