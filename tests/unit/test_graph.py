@@ -436,6 +436,8 @@ def test_the_command_draws_files_whatever_is_found(tmp_path: Path) -> None:
     done = graph_command("-f", file, "--format", "svg")
     assert done.stdout.startswith("<svg ")
     assert done.stdout == graph_command("-f", file, "-o", "-", "--format", "svg").stdout
+    piped = graph_command("-f", "-", stdin=file.read_text("utf-8"))
+    assert (piped.exit_code, "as it is in standard input" in piped.stdout) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -476,8 +478,11 @@ def test_gaps_are_said_on_the_picture_and_by_exit_code_2(tmp_path: Path) -> None
     assert "Not read: " in done.stdout
 
 
-def test_a_dump_is_drawn_as_a_whole_cluster(tmp_path: Path) -> None:
-    file = write(tmp_path / "all.yaml", *documented())
-    done = graph_command("-f", file, "--complete")
-    assert "as it is in all.yaml" in done.stdout
-    assert "flowchart" in done.stdout
+def test_a_dump_is_drawn_as_a_whole_cluster_with_what_it_lacks(tmp_path: Path) -> None:
+    objects = [body for body in documented() if body["kind"] != "ServiceMeshMemberRoll"]
+    file = write(tmp_path / "all.yaml", *objects)
+    done = graph_command("-f", file, "--complete", "--format", "svg")
+    assert done.exit_code == 2
+    assert "not read: ServiceMeshMemberRoll: the dump has none" in done.stderr
+    assert "ServiceMeshMemberRoll: the dump has none" in done.stdout
+    assert "not in the mesh: plaintext" in done.stdout

@@ -8,7 +8,7 @@ import typer
 
 from mesh_policy.documented.kinds import AUTHORIZATION_POLICY, Kind
 from mesh_policy.escaping import printable
-from mesh_policy.rule import Result, evaluate, unread
+from mesh_policy.rule import Result, by_finding, evaluate
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
 from serverless_mesh.cli import sources
@@ -95,7 +95,7 @@ def graph(
         world = World.of(found.given, mesh=mesh)
         results = list(evaluate(_RULES, world))
     gaps = [*found.unchecked, *(f"{each.source}: {each.why}" for each in world.malformed)]
-    gaps += _unread(world)
+    gaps += _unread(world, results)
     for line in gaps:
         err.print(printable(f"not read: {line}"), markup=False)
     if is_empty(world):
@@ -121,10 +121,9 @@ def _drawn(format_: Format, world: World, results: list[Result], of: str, gaps: 
     return as_svg(picture) if format_ is Format.SVG else as_mermaid(picture)
 
 
-def _unread(world: World) -> list[str]:
+def _unread(world: World, results: list[Result]) -> list[str]:
     """List what could not be read, each once."""
-    needed = {each for rule in _RULES for each in unread(rule, world)}
-    lines = {str(each) for each in needed}
+    lines = {str(finding) for finding in by_finding(results)}
     lines |= {f"{kind.name}: {world.unread[kind]}" for kind in ALSO_READ & world.unread.keys()}
     return sorted(lines)
 
