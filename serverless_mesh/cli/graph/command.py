@@ -12,12 +12,13 @@ from mesh_policy.rule import Result, by_finding, evaluate
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
 from serverless_mesh.cli import sources
-from serverless_mesh.cli.completeness import Dump, read_by
+from serverless_mesh.cli.completeness import DUMPED, Dump, read_by
 from serverless_mesh.cli.failures import COULD_NOT, Output
 from serverless_mesh.cli.graph.build import build, is_empty
 from serverless_mesh.cli.graph.mermaid import as_mermaid
 from serverless_mesh.cli.graph.svg import as_svg
 from serverless_mesh.cli.hidden import reworded
+from serverless_mesh.cli.live import ClusterError, over_cluster
 from serverless_mesh.cli.manifests import ManifestError
 from serverless_mesh.cli.progress import working
 
@@ -89,11 +90,16 @@ def graph(
         dump = Dump.of(found.given, _RULES, mesh, inspected=bool(found.dumps))
         world, results = dump.world, list(dump.evaluate(_RULES))
     elif live:
-        world = _over_cluster(found, kubeconfig, context, mesh)
+        try:
+            world = over_cluster(found.given, _RULES, kubeconfig, context, mesh, ALSO_READ)
+        except ClusterError as error:
+            raise _stop(str(error)) from None
         results = list(evaluate(_RULES, world))
     else:
         world = World.of(found.given, mesh=mesh)
         results = list(evaluate(_RULES, world))
+    for each in () if complete else found.dumps:
+        err.print(printable(f"note: {each} {DUMPED}"), markup=False)
     gaps = [*found.unchecked, *(f"{each.source}: {each.why}" for each in world.malformed)]
     gaps += _unread(world, results)
     for line in gaps:
@@ -126,31 +132,6 @@ def _unread(world: World, results: list[Result]) -> list[str]:
     lines = {str(finding) for finding in by_finding(results)}
     lines |= {f"{kind.name}: {world.unread[kind]}" for kind in ALSO_READ & world.unread.keys()}
     return sorted(lines)
-
-
-def _over_cluster(
-    declared: sources.Sources, kubeconfig: Path | None, context: str | None, mesh: str | None
-) -> World:
-    """Return the cluster as it would be with what is declared."""
-    from mesh_policy.observe import Observation, ObserveError, followed, observe
-
-    def overlaid(seen: Observation) -> World:
-        return World.of(
-            declared.given,
-            seen.objects,
-            unread=seen.unread,
-            unseen=seen.unseen,
-            complete=True,
-            mesh=mesh,
-        )
-
-    kinds = {kind for rule in _RULES for kind in rule.kinds | rule.check_only}
-    try:
-        seen = observe(kinds | ALSO_READ, str(kubeconfig) if kubeconfig else None, context)
-    except ObserveError as error:
-        which = f"--kubeconfig {kubeconfig}: " if kubeconfig else ""
-        raise _stop(f"{which}{error}") from None
-    return followed(_RULES, seen, overlaid)[1]
 
 
 def _by_suffix(output: Path | None) -> Format:
