@@ -21,7 +21,6 @@ from mesh_policy.escaping import in_json, printable
 from mesh_policy.findings import Severity, Undetermined, Unread
 from mesh_policy.reading.documents import DocumentError, parse
 from mesh_policy.reading.files import FileError, read_text
-from mesh_policy.reading.objects import Given
 from mesh_policy.rule import Result, Rule, by_finding, evaluate
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
@@ -32,6 +31,7 @@ from serverless_mesh.cli.graph.command import graph
 from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.cli.hidden import reworded
 from serverless_mesh.cli.importing.commands import import_app
+from serverless_mesh.cli.live import ClusterError, over_cluster
 from serverless_mesh.cli.manifests import ManifestError
 from serverless_mesh.cli.new_stack_file import command as new_stack_file
 from serverless_mesh.cli.progress import working
@@ -292,7 +292,10 @@ def check(
         dump = Dump.of(found.given, rules, mesh, inspected=bool(found.dumps))
         world, checked = dump.world, dump.evaluate(rules)
     elif live:
-        world = _over_cluster(found.given, rules, kubeconfig, context, mesh)
+        try:
+            world = over_cluster(found.given, rules, kubeconfig, context, mesh)
+        except ClusterError as error:
+            raise _stop(str(error)) from None
         checked = evaluate(rules, world)
     else:
         world = World.of(found.given, mesh=mesh)
