@@ -28,6 +28,8 @@ _VERIFICATION: Final = "tests/e2e/mesh/test_mesh_verification.py"
 _CHECK: Final = "tests/unit/test_check_command.py"
 _FAULTS: Final = "tests/e2e/test_faults.py"
 _ENVIRONMENTS: Final = "tests/e2e/test_environments_guide.py::test_from_an_example_to_a_stack"
+_GRAPH: Final = "tests/unit/test_graph.py"
+_DRAWN_LIVE: Final = "tests/e2e/test_observer_rights.py"
 
 ELSEWHERE: Final = {
     'serverless-mesh verify "$(pulumi stack output verificationUrl)" --ca root.crt': (
@@ -52,6 +54,24 @@ ELSEWHERE: Final = {
     ),
     "serverless-mesh check -f gateways.yaml -f manifests/": (
         f"{_CHECK}::test_several_files_and_standard_input_are_one_world"
+    ),
+    "serverless-mesh graph --context production --output production.svg": (
+        f"{_DRAWN_LIVE}::test_the_observer_sees_all_that_is_drawn"
+    ),
+    "serverless-mesh graph -f manifests/ --context production --output after.svg": (
+        f"{_DRAWN_LIVE}::test_files_are_drawn_over_the_cluster_with_what_they_would_do_to_it"
+    ),
+    "serverless-mesh graph -f manifests/ --output manifests.svg": (
+        f"{_GRAPH}::test_the_command_draws_files_whatever_is_found"
+    ),
+    "serverless-mesh graph -f manifests/ > integration.mmd": (
+        f"{_GRAPH}::test_the_command_draws_files_whatever_is_found"
+    ),
+    "kustomize build overlays/production | serverless-mesh graph -f - --output after.svg": (
+        f"{_GRAPH}::test_the_command_draws_files_whatever_is_found"
+    ),
+    "serverless-mesh graph -f must-gather.local.1/ --complete --output cluster.svg": (
+        f"{_GRAPH}::test_a_dump_is_drawn_as_a_whole_cluster_with_what_it_lacks"
     ),
     "serverless-mesh check --kubeconfig file": (
         "tests/e2e/test_policy_doors.py::test_a_check_of_the_live_cluster_finds_it"
