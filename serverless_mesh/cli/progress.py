@@ -9,9 +9,6 @@ from rich.console import Console
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """Show that something is being done, until it is."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(what):
+    # Rich shows it on a terminal alone.
+    with Console(stderr=True).status(what):
         yield

@@ -23,6 +23,7 @@ RUN_HERE: Final = "docs/local-environment.md"
 
 _FETCHES: Final = "fetches packages; `make setup` installs by the same options"
 _NO_CONTAINERS: Final = "takes a container engine; tests/unit/test_containerfile.py has the recipe"
+_RENDER: Final = "tests/unit/test_render.py"
 _IS_THIS: Final = "runs this very test"
 _VERIFICATION: Final = "tests/e2e/mesh/test_mesh_verification.py"
 _CHECK: Final = "tests/unit/test_check_command.py"
@@ -98,6 +99,42 @@ ELSEWHERE: Final = {
         ("pipx install .", "pipx install serverless_mesh-0.1.0-py3-none-any.whl"),
         "tests/unit/test_wheel.py::test_the_wheel_is_installed_as_pipx_does_it",
     ),
+    **dict.fromkeys(
+        (
+            "serverless-mesh import settings --context production > Pulumi.production.yaml",
+            "serverless-mesh import objects --stack production > import.json",
+            "serverless-mesh import objects > import.json",
+            "pulumi import --file import.json --generate-code=false --protect=false",
+            "serverless-mesh import differences --stack production",
+            "serverless-mesh import differences",
+            "kubectl apply --server-side --field-manager=platform-team -f keep.yaml",
+            "pulumi refresh",
+            "pulumi stack rm --force production",
+        ),
+        "tests/e2e/test_import.py::test_what_was_made_by_hand_becomes_the_stacks",
+    ),
+    **dict.fromkeys(
+        (
+            "pulumi preview --json --show-sames > preview.json",
+            "serverless-mesh render preview.json --to clusters/production",
+            "serverless-mesh render preview.json --to clusters/production --for flux",
+            "serverless-mesh check -f clusters/production",
+        ),
+        "tests/e2e/test_render.py::test_the_commands_of_the_guide_do_what_it_says",
+    ),
+    "serverless-mesh render preview.json --to clusters/production --check": (
+        f"{_RENDER}::test_check_tells_what_is_not_up_to_date_and_writes_nothing"
+    ),
+    "serverless-mesh render preview.json --to clusters/production "
+    "--secrets external-secrets --store corporate-vault": (
+        f"{_RENDER}::test_a_reference_to_a_store_stands_where_the_secret_does"
+    ),
+    "STACK=staging examples/pipelines/preview.sh": (
+        "tests/e2e/test_pipelines.py::test_a_pull_request_from_preview_to_merge_and_drift"
+    ),
+    "serverless-mesh report preview.json events.json --output report.md": (
+        "tests/unit/test_report.py::test_the_command_ends_by_what_the_preview_allows"
+    ),
     "pulumi cancel --yes": f"{_FAULTS}::test_a_killed_engine",
     "pulumi refresh --clear-pending-creates": f"{_FAULTS}::test_a_killed_engine",
 }
@@ -111,6 +148,11 @@ NOT_RUN: Final = {
     ),
     "podman build -t serverless-mesh .": _NO_CONTAINERS,
     'podman run --rm -v "$PWD:/work:ro,Z" serverless-mesh check --file manifests/': _NO_CONTAINERS,
+    "kubectl create secret tls wildcard-certs --namespace istio-system --cert wildcard.crt "
+    "--key wildcard.key --dry-run=client -o yaml | kubeseal -o yaml > "
+    "clusters/production/sealed.yaml": (
+        "needs the controller of Sealed Secrets, which alone has the certificate to seal with"
+    ),
     "make test": _IS_THIS,
     "make test-fast": _IS_THIS,
     "make lint": "changes nothing and proves nothing of a document; `.ci/run` runs it",

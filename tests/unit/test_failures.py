@@ -51,7 +51,7 @@ def test_a_fault_of_our_own_is_exit_code_2_in_one_line(
     done = run("check", "-f", "x")
     assert done.exit_code == 2
     (line,) = done.stderr.splitlines()
-    assert "a fault of serverless-mesh itself, LookupError in main.py:" in line
+    assert "a fault of serverless-mesh itself, LookupError in looking.py:" in line
     assert "Please report" in line
     assert "sk-7c1f0d" not in line
 

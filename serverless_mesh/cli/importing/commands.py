@@ -6,16 +6,15 @@ changes. None of them writes to the cluster or to a state.
 
 import json
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from mesh_policy.escaping import in_json, printable
-from serverless_mesh.cli.failures import COULD_NOT
+from mesh_policy.escaping import in_json
+from serverless_mesh.cli.console import WRONG, note, stop
 from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.errors import ServerlessMeshError
 
-_WRONG: Final = 1
 _FolderOption = Annotated[
     Path, typer.Option("--cwd", help="The folder of the Pulumi project.", file_okay=False)
 ]
@@ -30,12 +29,6 @@ import_app = typer.Typer(
     ),
     no_args_is_help=True,
 )
-
-
-def _stop(message: str) -> typer.Exit:
-    lines = "\n".join(printable(line) for line in message.splitlines())
-    typer.echo(f"error: {lines}", err=True)
-    return typer.Exit(COULD_NOT)
 
 
 @import_app.command(
@@ -64,13 +57,13 @@ def settings(
     try:
         seen = observe(READ, str(kubeconfig) if kubeconfig else None, context)
     except ObserveError as error:
-        raise _stop(str(error)) from None
+        raise stop(str(error)) from None
     if seen.unread:
-        raise _stop("\n".join(f"not read: {why}" for why in seen.unread.values()))
+        raise stop("\n".join(f"not read: {why}" for why in seen.unread.values()))
     try:
         found = nearest(World.of(observed=seen.objects, complete=True, mesh=mesh))
     except NothingToImportError as error:
-        raise _stop(str(error)) from None
+        raise stop(str(error)) from None
     provider = {
         **({"kubeconfig": str(kubeconfig.resolve())} if kubeconfig else {}),
         **({"context": context} if context else {}),
@@ -93,16 +86,15 @@ def objects(stack: _StackOption = None, cwd: _FolderOption = Path()) -> None:
     try:
         found = found_there(cwd, stack)
     except ServerlessMeshError as error:
-        raise _stop(str(error)) from None
+        raise stop(str(error)) from None
     resources = found["resources"] if found else []
     typer.echo(json.dumps(found or {"resources": []}, indent=2))
     if not resources:
-        typer.echo("nothing to import: no object is in the way of the stack", err=True)
+        note("nothing to import: no object is in the way of the stack")
         return
-    typer.echo(
+    note(
         f"{len(resources)} objects. Next: pulumi import --file import.json --generate-code=false "
-        "--protect=false",
-        err=True,
+        "--protect=false"
     )
 
 
@@ -136,12 +128,12 @@ def differences(
         else:
             found = engine.read_preview(read_text(preview, 256 << 20)) or {}
     except ServerlessMeshError as error:
-        raise _stop(str(error)) from None
+        raise stop(str(error)) from None
     except FileError as error:
-        raise _stop(f"--preview {preview} can't be read: {error}") from None
+        raise stop(f"--preview {preview} can't be read: {error}") from None
     if "steps" not in found:
-        raise _stop(f"--preview {preview} is nothing that `pulumi preview --json` printed")
+        raise stop(f"--preview {preview} is nothing that `pulumi preview --json` printed")
     result = update(found)
     typer.echo(in_json(json.dumps(as_data(result), indent=2)) if as_json else as_text(result))
     if not is_explained(result):
-        raise typer.Exit(_WRONG)
+        raise typer.Exit(WRONG)

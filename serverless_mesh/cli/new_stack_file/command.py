@@ -7,11 +7,8 @@ from typing import Annotated, Final
 import typer
 import yaml
 
-from mesh_policy.escaping import printable
-from serverless_mesh.cli.failures import COULD_NOT
+from serverless_mesh.cli.console import OutputFile, note, stop
 from serverless_mesh.cli.help_texts import epilog
-from serverless_mesh.cli.new_stack_file import certificate_section
-from serverless_mesh.cli.new_stack_file.mesh_choice import Choices, OpenChoiceError, choose
 from serverless_mesh.cli.progress import working
 
 EPILOG: Final = epilog(
@@ -48,9 +45,7 @@ def new_stack_file(
     issuer: Annotated[
         str, typer.Option(help="cert-manager's ClusterIssuer for the wildcard certificate.")
     ] = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; stdout without it.")
-    ] = None,
+    output: OutputFile = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it is there.")] = False,
 ) -> None:
     """Write a stack file with the settings that fit what a cluster has; the cluster is only read.
@@ -60,11 +55,13 @@ def new_stack_file(
     # These take long to import, and few commands need them.
     from mesh_policy.observe import ObserveError
     from serverless_mesh import settings
+    from serverless_mesh.cli.new_stack_file import certificate_section
     from serverless_mesh.cli.new_stack_file.found import read
+    from serverless_mesh.cli.new_stack_file.mesh_choice import Choices, OpenChoiceError, choose
     from serverless_mesh.cli.new_stack_file.stack_file import remarks, stack_file
 
     if output is not None and output.exists() and not force:
-        raise _stop(f"{output} is there already: overwrite it by --force, or name another file")
+        raise stop(f"{output} is there already: overwrite it by --force, or name another file")
     chosen_by_user = Choices(int(mesh) if mesh else None, control_plane, new_mesh, issuer)
     try:
         with working("reading the cluster"):
@@ -73,7 +70,7 @@ def new_stack_file(
             found = found.following(certificate_section.secret(found, chosen))
         text = stack_file(found, chosen, chosen_by_user)
     except (ObserveError, OpenChoiceError) as error:
-        raise _stop(str(error)) from None
+        raise stop(str(error)) from None
     prefix = f"{settings.PROJECT}:"
     given = {
         key.removeprefix(prefix): value
@@ -84,14 +81,14 @@ def new_stack_file(
     try:
         settings.check(given, name)
     except settings.SettingsError as error:
-        raise _stop(f"the cluster has what no setting takes. {error}") from None
+        raise stop(f"the cluster has what no setting takes. {error}") from None
     if output is None:
         typer.echo(text, nl=False)
     else:
         _write(output, text, force)
-        typer.echo(f"written: {printable(str(output))}", err=True)
+        note(f"written: {output}")
     for remark in remarks(found, chosen):
-        typer.echo(printable(f"note: {remark}"), err=True)
+        note(f"note: {remark}")
 
 
 def _write(file: Path, text: str, force: bool) -> None:
@@ -99,10 +96,4 @@ def _write(file: Path, text: str, force: bool) -> None:
         with file.open("w" if force else "x", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
-        raise _stop(f"{file} can't be written: {error.strerror}") from None
-
-
-def _stop(why: str) -> typer.Exit:
-    for line in f"error: {why}".splitlines():
-        typer.echo(printable(line), err=True)
-    return typer.Exit(COULD_NOT)
+        raise stop(f"{file} can't be written: {error.strerror}") from None

@@ -28,7 +28,7 @@ def setting(found: Found, chosen: Chosen) -> Setting:
 def _keys(found: Found, chosen: Chosen) -> Iterator[Setting]:
     section, mesh = chosen.section, chosen.mesh
     yield Setting("version", section.version)
-    if mesh is not None:
+    if section.existing:
         yield Setting("existing", True)
     yield Setting("namespace", section.namespace)
     yield Setting("name", section.name)

@@ -1,14 +1,15 @@
 """The command `render`."""
 
-import sys
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Final
 
 import typer
 
 from mesh_policy.escaping import printable
-from mesh_policy.reading.files import FileError, decoded, read_text, within
-from serverless_mesh.cli.failures import COULD_NOT
+from mesh_policy.reading.files import FileError
+from serverless_mesh.cli import console
+from serverless_mesh.cli.console import WRONG, note, stop
+from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.cli.render.errors import RenderError
 from serverless_mesh.cli.render.folder import LIST, Difference, Folder
 from serverless_mesh.cli.render.preview import COMMAND, declared
@@ -16,10 +17,13 @@ from serverless_mesh.cli.render.rendering import Choices, Rendered, rendered
 from serverless_mesh.cli.render.secrets import Secrets, Store, remote_key
 from serverless_mesh.cli.render.targets import For, Source
 
-_WRONG: Final = 1
 _LARGEST: Final = 64 << 20
 """Bytes of a preview."""
-_STANDARD_INPUT: Final = "-"
+EPILOG: Final = epilog(
+    "render preview.json --to manifests",
+    "render preview.json --to manifests --for flux --check",
+    codes="0 written, or up to date, 1 not up to date (--check), 2 could not",
+)
 
 
 def render(
@@ -67,12 +71,11 @@ def render(
         folder = Folder(to)
         difference = folder.difference(found.files) if check else folder.write(found.files)
     except RenderError as error:
-        typer.echo(printable(f"error: {error}"), err=True)
-        raise typer.Exit(COULD_NOT) from None
+        raise stop(str(error)) from None
     _note_secrets(found)
     if check:
         _report(to, difference)
-        raise typer.Exit(_WRONG if difference else 0)
+        raise typer.Exit(WRONG if difference else 0)
     typer.echo(
         f"files: {len(found.files)}, written: {len(difference.changed)}, "
         f"removed: {len(difference.stale)}, secrets left out: {len(found.left_out)}"
@@ -96,9 +99,7 @@ def _path(given: str | None, to: Path) -> PurePosixPath:
 
 def _read(preview: str) -> str:
     try:
-        if preview == _STANDARD_INPUT:
-            return decoded(within(sys.stdin.buffer.read(_LARGEST + 1), _LARGEST))
-        return read_text(Path(preview), _LARGEST)
+        return console.read(Path(preview), _LARGEST)
     except FileError as error:
         raise RenderError(
             f"the preview can't be read: {error}. It is made by `{COMMAND}`"
@@ -107,14 +108,11 @@ def _read(preview: str) -> str:
 
 def _note_secrets(found: Rendered) -> None:
     for each in found.left_out:
-        typer.echo(
-            printable(
-                f"note: {each} is left out, for what it holds is secret: bring it into the cluster "
-                "otherwise, let cert-manager issue the certificate (certificate.from: "
-                "cert-manager), or render a reference to a store (--secrets external-secrets, "
-                f"where its key is {remote_key(each)})"
-            ),
-            err=True,
+        note(
+            f"note: {each} is left out, for what it holds is secret: bring it into the cluster "
+            "otherwise, let cert-manager issue the certificate (certificate.from: "
+            "cert-manager), or render a reference to a store (--secrets external-secrets, "
+            f"where its key is {remote_key(each)})"
         )
 
 

@@ -1,6 +1,5 @@
 """The command: which files are read, where the comment goes, and how it ends."""
 
-import sys
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import Annotated, Final
 
 import typer
 
-from mesh_policy.escaping import printable
-from mesh_policy.reading.files import FileError, decoded, read_text, within
-from serverless_mesh.cli.failures import COULD_NOT
+from mesh_policy.reading.files import FileError
+from serverless_mesh.cli import console
+from serverless_mesh.cli.console import STANDARD, WRONG, OutputFile, stop, write
+from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.cli.report.comment import comment, may_go_on, unreadable
 from serverless_mesh.cli.report.merging import together
 from serverless_mesh.cli.report.preview import Preview
@@ -18,8 +18,12 @@ from serverless_mesh.cli.report.reading import PreviewError, read
 
 _LARGEST: Final = 256 << 20
 """Bytes of what the engine writes."""
-_STDIN: Final = Path("-")
-_WRONG: Final = 1
+_STDIN: Final = Path(STANDARD)
+EPILOG: Final = epilog(
+    "report preview.json",
+    "report preview.json events.json --stack serverless-mesh/dev --output report.md",
+    codes="0 it may go on, 1 violations or a failed preview, 2 no preview could be read",
+)
 
 
 def report(
@@ -41,7 +45,7 @@ def report(
         bool,
         typer.Option(help="Nothing was meant to change: say what somebody else has changed."),
     ] = False,
-    output: Annotated[Path | None, typer.Option(help="A file to write to instead.")] = None,
+    output: OutputFile = None,
 ) -> None:
     """Turn a preview into one Markdown comment of a review.
 
@@ -51,20 +55,16 @@ def report(
     try:
         preview = reduce(together, map(_read, files or [_STDIN]))
     except _ReadError as error:
-        typer.echo(f"error: {printable(str(error))}", err=True)
+        end = stop(str(error))
         if stack is not None:
-            _write(unreadable(stack, error.why), output)
-        raise typer.Exit(COULD_NOT) from None
+            write(unreadable(stack, error.why), output)
+        raise end from None
     name = stack or preview.stack
     if name is None:
-        message = (
-            "error: the preview names no resource, and so no stack: give --stack PROJECT/STACK"
-        )
-        typer.echo(message, err=True)
-        raise typer.Exit(COULD_NOT)
-    _write(comment(preview, name, datetime.now(UTC), drift=drift), output)
+        raise stop("the preview names no resource, and so no stack: give --stack PROJECT/STACK")
+    write(comment(preview, name, datetime.now(UTC), drift=drift), output)
     if not may_go_on(preview):
-        raise typer.Exit(_WRONG)
+        raise typer.Exit(WRONG)
 
 
 class _ReadError(Exception):
@@ -77,22 +77,6 @@ class _ReadError(Exception):
 
 def _read(file: Path) -> Preview:
     try:
-        if file == _STDIN:
-            content = decoded(within(sys.stdin.buffer.read(_LARGEST + 1), _LARGEST))
-        else:
-            content = read_text(file, _LARGEST)
-        return read(content)
+        return read(console.read(file, _LARGEST))
     except (FileError, PreviewError) as error:
         raise _ReadError(file, str(error)) from None
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, "utf-8")
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        typer.echo(f"error: --output {printable(str(output))} can't be written: {why}", err=True)
-        raise typer.Exit(COULD_NOT) from None
