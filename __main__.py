@@ -124,6 +124,7 @@ def integrate() -> None:
         settings,
         adopting,
         after,
+        namespaces,
         wildcard,
         operators,
         excluded_ports=(

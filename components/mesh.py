@@ -26,6 +26,9 @@ def declare_mesh(
 ) -> pulumi.ComponentResource:
     """Declare the mesh with its members, and return what comes last of it.
 
+    It is declared after all of `before`, and each of these is to be named: a component that declares
+    nothing, as an existing Istio, passes on nothing that it waits for.
+
     Of Service Mesh 2, `excluded_ports` are those of an existing control plane; memberships in the
     `shared` namespaces are kept when they leave the stack.
     """
@@ -47,7 +50,7 @@ def declare_mesh(
             istio = Istio("istio", section, settings.lifecycle, after(*before))
             namespaces = [*section.namespaces.values(), *settings.members]
             membership = Membership(
-                "membership", section, namespaces, settings.joining, after(istio)
+                "membership", section, namespaces, settings.joining, after(istio, *before)
             )
-            policies = MeshPolicies("policies", section, settings.members, after(istio))
+            policies = MeshPolicies("policies", section, settings.members, after(istio, *before))
             return IngressGateway("ingress-gateway", section, after(membership, policies))

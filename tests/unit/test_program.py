@@ -290,12 +290,24 @@ def test_a_provided_key_in_plaintext_stops_the_program(run: Run) -> None:
         run(certificate=section, privateKey="A PRIVATE KEY")
 
 
-def test_namespaces_come_before_everything_in_them(run: Run) -> None:
-    declared = run()
+@pytest.mark.parametrize(
+    "mesh", [{}, {"version": 3}, {"version": 3, "existing": True}], ids=["2", "3", "existing 3"]
+)
+@pytest.mark.parametrize("certificate", ["authority", "secret"])
+def test_namespaces_come_before_everything_in_them(
+    run: Run, mesh: dict[str, Any], certificate: str
+) -> None:
+    unknown = ClusterError("no answer")
+    declared = run(
+        unknown, preview=True, appsDomain=DOMAIN, mesh=mesh, certificate={"from": certificate}
+    )
     namespaces = declared.of("Namespace")
     for (token, _), resource in declared.resources.items():
         if token.startswith("kubernetes:") and "namespace" in resource.inputs["metadata"]:
-            namespace = namespaces[resource.inputs["metadata"]["namespace"]]
+            namespace = namespaces.get(resource.inputs["metadata"]["namespace"])
+            if namespace is None:
+                assert mesh.get("existing"), resource.urn
+                continue
             assert namespace.urn in declared.before(resource), resource.urn
 
 
