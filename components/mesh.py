@@ -26,8 +26,8 @@ def declare_mesh(
 ) -> pulumi.ComponentResource:
     """Declare the mesh with its members, and return what comes last of it.
 
-    It is declared after all of `before`, and each of these is to be named: a component that declares
-    nothing, as an existing Istio, passes on nothing that it waits for.
+    It is declared after all of `before`, and each of these is to be named: a component that
+    declares nothing, as an existing Istio, passes on nothing that it waits for.
 
     Of Service Mesh 2, `excluded_ports` are those of an existing control plane; memberships in the
     `shared` namespaces are kept when they leave the stack.

@@ -276,7 +276,9 @@ def test_the_commands_of_the_guide_do_what_it_says(
 ) -> None:
     guide = (ROOT / "docs" / "guides" / "gitops.md").read_text("utf-8")
     section = guide.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    shown = "\n".join(re.findall(r"(?s)```sh\n(.*?)```", section))
+    blocks = re.findall(r"(?s)```sh\n(.*?)```", section)
+    # Another block needs the controller of Sealed Secrets.
+    shown = "\n".join(block for block in blocks if "serverless-mesh" in block)
     assert "serverless-mesh render preview.json" in shown
     (tmp_path / "preview.json").write_bytes(previews["mesh3"].read_bytes())
     # The preview itself is made above.
