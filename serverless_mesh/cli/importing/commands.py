@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from mesh_policy.escaping import in_json
-from serverless_mesh.cli.console import WRONG, note, stop
+from serverless_mesh.cli.console import WRONG, OutputFile, note, stop, write
 from serverless_mesh.cli.help_texts import epilog
+from serverless_mesh.cli.progress import working
 from serverless_mesh.errors import ServerlessMeshError
 
 _FolderOption = Annotated[
@@ -47,6 +48,7 @@ def settings(
     mesh: Annotated[
         str | None, typer.Option(help="Namespace of the Serverless mesh, where it is not known.")
     ] = None,
+    output: OutputFile = None,
 ) -> None:
     """Print the stack file whose settings come nearest to what is in the cluster."""
     from mesh_policy.observe import ObserveError, observe
@@ -55,7 +57,8 @@ def settings(
     from serverless_mesh.cli.importing.stack_file import written
 
     try:
-        seen = observe(READ, str(kubeconfig) if kubeconfig else None, context)
+        with working("reading the cluster"):
+            seen = observe(READ, str(kubeconfig) if kubeconfig else None, context)
     except ObserveError as error:
         raise stop(str(error)) from None
     if seen.unread:
@@ -68,14 +71,16 @@ def settings(
         **({"kubeconfig": str(kubeconfig.resolve())} if kubeconfig else {}),
         **({"context": context} if context else {}),
     }
-    typer.echo(written(found.settings, found.notes, provider), nl=False)
+    write(written(found.settings, found.notes, provider), output)
 
 
 @import_app.command(
     "objects",
     epilog=epilog("import objects --stack production", codes="0 printed, 2 could not look"),
 )
-def objects(stack: _StackOption = None, cwd: _FolderOption = Path()) -> None:
+def objects(
+    stack: _StackOption = None, cwd: _FolderOption = Path(), output: OutputFile = None
+) -> None:
     """Print the file for `pulumi import --file`: what the stack declares and the cluster has.
 
     The program says which they are, in a preview that stops at them. What is used as it is
@@ -84,11 +89,12 @@ def objects(stack: _StackOption = None, cwd: _FolderOption = Path()) -> None:
     from serverless_mesh.cli.importing.engine import found_there
 
     try:
-        found = found_there(cwd, stack)
+        with working("previewing the stack"):
+            found = found_there(cwd, stack)
     except ServerlessMeshError as error:
         raise stop(str(error)) from None
     resources = found["resources"] if found else []
-    typer.echo(json.dumps(found or {"resources": []}, indent=2))
+    write(json.dumps(found or {"resources": []}, indent=2) + "\n", output)
     if not resources:
         note("nothing to import: no object is in the way of the stack")
         return
@@ -124,7 +130,8 @@ def differences(
 
     try:
         if preview is None:
-            found = engine.preview(cwd, stack)
+            with working("previewing the stack"):
+                found = engine.preview(cwd, stack)
         else:
             found = engine.read_preview(read_text(preview, 256 << 20)) or {}
     except ServerlessMeshError as error:

@@ -123,7 +123,7 @@ def _note_port_names(draft: Draft, world: World) -> None:
         "kafka",
         "Before the import, give the ports of the ServiceEntry the names that the stack gives "
         "them: the API server tells ports apart by their names and would see each twice. For "
-        "traffic the names mean nothing, since each port has its protocol:\n"
+        "traffic the names mean nothing, since each port has its protocol:\n  "
         f"kubectl patch serviceentry kafka-cluster -n {EVENTING_NAMESPACE} --type=json -p "
         f"'{change}'",
     )

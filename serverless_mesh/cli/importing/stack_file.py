@@ -1,16 +1,12 @@
-"""The text of a stack file, with a comment above each key."""
+"""The stack file of an integration that was made by hand."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import yaml
+from serverless_mesh.cli import stack_file_text
+from serverless_mesh.cli.stack_file_text import Setting
 
-from mesh_policy.escaping import printable
-from serverless_mesh.settings import PROJECT
-
-_WIDTH: Final = 92
-_INTRODUCTION: Final = (
+_ABOUT: Final = (
     "Written by `serverless-mesh import settings` from what was in the cluster. Read the comments, "
     "see that it is what you mean, and go on with docs/guides/import.md."
 )
@@ -22,44 +18,9 @@ def written(
     provider: Mapping[str, str],
 ) -> str:
     """Return a stack file; `provider` are the keys of the Kubernetes plugin."""
-    lines = _comment(_INTRODUCTION)
     about: dict[str, list[str]] = {}
     for key, text in notes:
         about.setdefault(key if key in settings else "", []).append(text)
-    for text in about.get("", []):
-        lines += _comment(f"- {text}")
-    lines.append("config:")
-    for key, value in provider.items():
-        lines += _entry(f"kubernetes:{key}", value)
-    for key, value in settings.items():
-        texts = about.get(key, [])
-        bullet = "- " if len(texts) > 1 else ""
-        lines += [f"  {line}" for text in texts for line in _comment(bullet + text)]
-        lines += _entry(f"{PROJECT}:{key}", value)
-    return "\n".join(lines) + "\n"
-
-
-def _comment(text: str) -> list[str]:
-    hanging = "  " if text.startswith("- ") else ""
-    first, *commands = text.splitlines()
-    return [
-        *_wrapped(first, hanging),
-        # Whole, to be copied.
-        *(f"# {hanging}  {printable(each)}" for each in commands),
-    ]
-
-
-def _wrapped(text: str, hanging: str) -> list[str]:
-    return textwrap.wrap(
-        printable(text),
-        _WIDTH,
-        initial_indent="# ",
-        subsequent_indent=f"# {hanging}",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _entry(key: str, value: Any) -> list[str]:
-    dumped = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=_WIDTH)
-    return [f"  {line}" for line in dumped.splitlines()]
+    plugin = [Setting(f"kubernetes:{key}", value) for key, value in provider.items()]
+    ours = [Setting(key, value, "\n".join(about.get(key, ()))) for key, value in settings.items()]
+    return stack_file_text.written(_ABOUT, about.get("", []), [*plugin, *ours])

@@ -13,7 +13,7 @@ from mesh_policy.reading.values import at, items, mapping, text
 from mesh_policy.world import knative_gateway
 from serverless_mesh.cli.new_stack_file.found import Found
 from serverless_mesh.cli.new_stack_file.mesh_choice import Choices, Chosen, OpenChoiceError
-from serverless_mesh.cli.new_stack_file.text import Setting
+from serverless_mesh.cli.stack_file_text import Setting
 from serverless_mesh.settings import FromAuthority
 
 USUAL: Final = FromAuthority().secret

@@ -22,7 +22,7 @@ from mesh_policy.reading.operators import is_there
 from mesh_policy.reading.values import at, items, text, truth
 from serverless_mesh.cli.new_stack_file.found import Found
 from serverless_mesh.cli.new_stack_file.mesh_choice import Chosen
-from serverless_mesh.cli.new_stack_file.text import Setting
+from serverless_mesh.cli.stack_file_text import Setting
 from serverless_mesh.settings import Kafka
 
 _FEATURES = Kafka.model_fields["features"].default

@@ -10,7 +10,7 @@ from mesh_policy.reading.label_selectors import matches
 from mesh_policy.reading.values import items, number, text
 from serverless_mesh.cli.new_stack_file.found import Found
 from serverless_mesh.cli.new_stack_file.mesh_choice import Chosen
-from serverless_mesh.cli.new_stack_file.text import Setting
+from serverless_mesh.cli.stack_file_text import Setting
 from serverless_mesh.control_plane import Field, needed
 from serverless_mesh.settings import ServiceMesh2, ServiceMesh3
 

@@ -10,7 +10,7 @@ from serverless_mesh.cli.new_stack_file import (
 )
 from serverless_mesh.cli.new_stack_file.found import Found
 from serverless_mesh.cli.new_stack_file.mesh_choice import Choices, Chosen
-from serverless_mesh.cli.new_stack_file.text import Setting, written
+from serverless_mesh.cli.stack_file_text import Setting, written
 
 _ABOUT: Final = (
     "Written by `serverless-mesh config new` from what the cluster has. Look at each comment, "

@@ -18,7 +18,7 @@ _STEP: Final = "  "
 
 @dataclass(frozen=True)
 class Setting:
-    """A key with its value, or with the settings of a section, and why it is so.
+    """A key with its value, or with the settings of a section, and why it is so, in paragraphs.
 
     One that is not `active` is written as a comment, for whoever reads it to decide.
     """
@@ -70,8 +70,10 @@ def _plain(setting: Setting) -> Any:
 
 
 def _comment(text: str, indent: str, less: int = 0) -> Iterator[str]:
+    """Wrap each paragraph; an indented one is a command, and stays whole to be copied."""
     width = _WIDTH - len(indent) - len("# ") - less
-    for line in textwrap.wrap(
-        printable(text), width, break_long_words=False, break_on_hyphens=False
-    ):
-        yield f"{indent}# {line}"
+    for paragraph in map(printable, text.splitlines()):
+        lines = [paragraph]
+        if not paragraph.startswith(_STEP):
+            lines = textwrap.wrap(paragraph, width, break_long_words=False, break_on_hyphens=False)
+        yield from (f"{indent}# {line}" for line in lines)
