@@ -400,3 +400,32 @@ def test_a_preview_that_was_killed_does_not_go_on() -> None:
     preview = read(step("create", urn("kubernetes:core/v1:Service", "s"), None, {"kind": "x"}))
     assert not may_go_on(preview)
     assert "did not come to the end" in comment(preview, "trial/dev", NOW)
+
+
+def test_what_is_mandatory_is_a_violation_whatever_its_name_and_words() -> None:
+    said = {"policyName": "exempted", "enforcementLevel": "mandatory", "message": "T\nx\nexempt: y"}
+    assert not may_go_on(read("\n".join([event(policyEvent=said), event(summaryEvent={})])))
+
+
+def test_what_a_stopped_update_left_to_delete_is_no_replacement() -> None:
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}}
+    service = urn("kubernetes:core/v1:Service", "s")
+    left = [step("same", service, body, body), step("delete-replaced", service, body)]
+    assert "nothing changes" in comment(
+        read("\n".join([*left, event(summaryEvent={})])), "trial/dev", NOW
+    )
+    (change,) = read("\n".join([left[1], step("create-replacement", service, body, body)])).changes
+    assert change.deleted_first
+
+
+def test_only_a_line_break_ends_an_event() -> None:
+    said = event(diagnosticEvent={"severity": "warning", "message": "one\x85two"})
+    (found,) = read(said.replace("\\u0085", "\x85")).diagnostics
+    assert found.message == "one\x85two"
+
+
+def test_previews_of_several_stacks_are_not_mixed() -> None:
+    files = [str(paths(name)[0]) for name in ("effects", "nothing-changes")]
+    code, said, why = run(*files)
+    assert (code, said) == (2, "")
+    assert "several stacks" in why

@@ -53,12 +53,16 @@ def report(
     secret is ever in it. Its first line is a marker, by which the same comment can be updated.
     """
     try:
-        preview = reduce(together, map(_read, files or [_STDIN]))
+        previews = [_read(each) for each in files or [_STDIN]]
     except _ReadError as error:
         end = stop(str(error))
         if stack is not None:
             write(unreadable(stack, error.why), output)
         raise end from None
+    stacks = {each.stack for each in previews} - {None}
+    if len(stacks) > 1:
+        raise stop("the files are previews of several stacks: report each by itself")
+    preview = reduce(together, previews)
     name = stack or preview.stack
     if name is None:
         raise stop("the preview names no resource, and so no stack: give --stack PROJECT/STACK")

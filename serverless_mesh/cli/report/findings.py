@@ -37,10 +37,10 @@ def findings(said: Iterable[Said]) -> Findings:
     undetermined: dict[Found, None] = {}
     for each in said:
         found = _found(each)
-        if each.policy == EXEMPTED and found.says.exemption:
-            exempt[found] = None
-        elif each.level in _STOPPING:
+        if each.level in _STOPPING:
             violations[found] = None
+        elif each.policy == EXEMPTED and found.says.exemption:
+            exempt[found] = None
         elif each.policy == UNDETERMINED:
             undetermined[found] = None
         else:

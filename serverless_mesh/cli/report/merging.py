@@ -2,19 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import reduce
 
 from serverless_mesh.cli.report.preview import Change, Operation, Preview, State
 
 
 def merged(steps: Iterable[Change]) -> tuple[Change, ...]:
     """Make one of the steps of each resource, in the order in which the first of them came."""
-    found: dict[str, Change] = {}
+    found: dict[str, list[Change]] = {}
     for step in steps:
-        if not step.urn:
-            continue
-        earlier = found.get(step.urn)
-        found[step.urn] = step if earlier is None else _together(earlier, step)
-    return tuple(found.values())
+        if step.urn:
+            found.setdefault(step.urn, []).append(step)
+    return tuple(reduce(_together, _of_today(each)) for each in found.values())
+
+
+def _of_today(steps: list[Change]) -> list[Change]:
+    """Return the steps of a resource without what an update that was stopped left to delete."""
+    others = [each for each in steps if not each.deleted_first]
+    replaced = any(each.operation is Operation.REPLACE for each in others)
+    return steps if replaced or not others else others
 
 
 def _together(earlier: Change, later: Change) -> Change:

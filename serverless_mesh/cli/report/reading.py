@@ -83,7 +83,7 @@ def read(content: str) -> Preview:
 
 
 def _lines(content: str) -> Iterator[Mapping[str, Any]]:
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -105,7 +105,7 @@ def _from_digest(digest: Mapping[str, Any]) -> Preview:
         changes=merged(_step(each, "oldState", "newState") for each in steps),
         diagnostics=_distinct(map(_diagnostic, items(digest.get("diagnostics")))),
         config=_texts(digest.get("config")),
-        finished="changeSummary" in digest,
+        finished=isinstance(digest.get("changeSummary"), dict),
         ordered=True,
     )
 
