@@ -1,5 +1,6 @@
 """Why a change matters for traffic: each kind's changes, and what is said of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ from mesh_policy.documented.kinds import (
     CERTIFICATE,
     CONTROL_PLANE,
     DEPLOYMENT,
+    DISRUPTION_BUDGET,
     DOMAIN_MAPPING,
+    ENVOY_FILTER,
     EVENTING,
     GATEWAY,
     ISTIO,
@@ -22,6 +25,7 @@ from mesh_policy.documented.kinds import (
     ROLE_BINDING,
     SECRET,
     SERVICE,
+    SERVICE_ACCOUNT,
     SERVICE_ENTRY,
     SERVING,
     SUBSCRIPTION,
@@ -86,6 +90,7 @@ def change(
 
 
 CASES: list[tuple[Kind, Operation, Any, Any, Weight, str]] = [
+    (ENVOY_FILTER, UPDATE, spec(a=1), spec(a=2), INTERRUPTION, "that it selects"),
     (SECRET, DELETE, TLS, None, OUTAGE, "HTTPS ends"),
     (SECRET, REPLACE, TLS, TLS, INTERRUPTION, "for a moment the gateway has no certificate"),
     (SECRET, UPDATE, TLS, {**TLS, "data": "x"}, NOTICE, "in place"),
@@ -249,6 +254,49 @@ def test_what_somebody_else_changed_is_known_by_the_plugin_alone() -> None:
     drifted = change(GATEWAY, UPDATE, same, same, fields={"spec.servers[0].hosts": "update"})
     (found,) = effects([drifted])
     assert "hosts" in found.says
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared", "there", "path", "says"),
+    [
+        (MEMBER_ROLL, TWO, ONE, "spec.members[1]", "takes b into the mesh"),
+        (
+            CONTROL_PLANE,
+            spec(gateways={"ingress": {"enabled": True}}),
+            spec(gateways={"ingress": {"enabled": False}}),
+            "spec.gateways.ingress.enabled",
+            "changes spec.gateways of the control plane",
+        ),
+        (
+            SERVING,
+            workload("activator", labels={"a": "b"}),
+            workload("activator"),
+            "spec.workloads[0].labels",
+            "restarts activator",
+        ),
+        (PEER_AUTHENTICATION, STRICT, LAX, "spec.mtls.mode", "asks for strict mTLS"),
+        (
+            NAMESPACE,
+            labels(istio_injection="enabled"),
+            labels(),
+            'metadata.labels["istio-injection"]',
+            "joins the mesh",
+        ),
+    ],
+)
+def test_what_somebody_else_changed_reaches_traffic_as_any_other_change(
+    kind: Kind, declared: Any, there: Any, path: str, says: str
+) -> None:
+    drifted = change(kind, UPDATE, declared, declared, fields={path: "update"})
+    (found,) = effects([replace(drifted, old=State(drifted.old.inputs, there))])
+    assert says in found.says
+
+
+def test_what_the_report_knows_nothing_of_is_not_taken_for_harmless() -> None:
+    old, new = spec(a=1), spec(a=2)
+    (found,) = effects([change(SERVICE_ACCOUNT, UPDATE, old, new)])
+    assert "can't tell" in found.says
+    assert effects([change(DISRUPTION_BUDGET, UPDATE, old, new)]) == []
 
 
 def test_the_heaviest_come_first_and_each_once() -> None:

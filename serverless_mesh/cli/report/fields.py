@@ -83,6 +83,16 @@ def _at(tree: Any, path: str) -> Any:
     return tree
 
 
+def names(path: str) -> tuple[str, ...]:
+    """Return a path as the engine writes it, up to the first place in a list."""
+    found: list[str] = []
+    for quoted, index, name in _STEPS.findall(path):
+        if index:
+            break
+        found.append(quoted.replace('\\"', '"') or name)
+    return tuple(found)
+
+
 def _shown(change: Change, path: str, value: Any) -> str | None:
     if value is _ABSENT:
         return None

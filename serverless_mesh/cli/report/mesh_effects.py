@@ -203,3 +203,9 @@ def routing(change: Change) -> Told:
     """Tell of how clients call a host."""
     if change.operation is Operation.DELETE or differs(change, "spec"):
         yield Weight.INTERRUPTION, "changes how sidecars call its hosts, within seconds"
+
+
+def envoy_filter(change: Change) -> Told:
+    """Tell of an EnvoyFilter."""
+    if change.operation is Operation.DELETE or differs(change, "spec"):
+        yield Weight.INTERRUPTION, "changes how the proxies that it selects work, within seconds"

@@ -11,7 +11,9 @@ from mesh_policy.documented.kinds import (
     CONTROL_PLANE,
     DEPLOYMENT,
     DESTINATION_RULE,
+    DISRUPTION_BUDGET,
     DOMAIN_MAPPING,
+    ENVOY_FILTER,
     EVENTING,
     GATEWAY,
     ISTIO,
@@ -22,6 +24,7 @@ from mesh_policy.documented.kinds import (
     MEMBER,
     MEMBER_ROLL,
     NAMESPACE,
+    OPERATOR_GROUP,
     PEER_AUTHENTICATION,
     ROLE,
     ROLE_BINDING,
@@ -30,10 +33,12 @@ from mesh_policy.documented.kinds import (
     SERVICE_ENTRY,
     SERVING,
     SUBSCRIPTION,
+    VIRTUAL_SERVICE,
     Kind,
 )
 from mesh_policy.findings import Ref
 from serverless_mesh.cli.report import mesh_effects, workload_effects
+from serverless_mesh.cli.report.drift import as_seen
 from serverless_mesh.cli.report.effects import Effect, Told, Weight
 from serverless_mesh.cli.report.preview import Change, Operation
 
@@ -47,7 +52,7 @@ def effects(changes: Iterable[Change]) -> list[Effect]:
     found: list[Effect] = []
     for change in changes:
         if change.operation in _CHANGING or _reaches(change):
-            found += _of(change)
+            found += _of(as_seen(change))
     return sorted(dict.fromkeys(found), key=lambda each: each.weight)
 
 
@@ -101,6 +106,8 @@ def _by_kind(change: Change, ref: Ref) -> Told:
         yield Weight.OUTAGE, _replaced(change)
     if ref.kind in _ABOUT:
         yield from _ABOUT[ref.kind](change)
+    elif ref.kind not in _APART:
+        yield Weight.NOTICE, "is of a kind of which this report can't tell what that does"
 
 
 def _is_busy(kind: Kind) -> bool:
@@ -134,7 +141,11 @@ _ABOUT: Final[Mapping[Kind, Callable[[Change], Told]]] = {
     KNATIVE_SERVICE: workload_effects.knative_service,
     DESTINATION_RULE: mesh_effects.routing,
     SERVICE_ENTRY: mesh_effects.routing,
+    VIRTUAL_SERVICE: mesh_effects.routing,
+    ENVOY_FILTER: mesh_effects.envoy_filter,
     ROLE: workload_effects.right,
     ROLE_BINDING: workload_effects.right,
     SUBSCRIPTION: workload_effects.subscription,
 }
+_APART: Final = frozenset({DISRUPTION_BUDGET, OPERATOR_GROUP})
+"""What traffic never depends on."""
