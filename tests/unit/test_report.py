@@ -429,3 +429,24 @@ def test_previews_of_several_stacks_are_not_mixed() -> None:
     code, said, why = run(*files)
     assert (code, said) == (2, "")
     assert "several stacks" in why
+
+
+def test_a_variable_that_is_named_like_a_password_does_not_show() -> None:
+    def deployment(value: str) -> dict[str, Any]:
+        env = [{"name": "DB_PASSWORD", "value": value}]
+        spec = {"env": env, "login": {"tokens": [value]}}
+        return {**header(DEPLOYMENT), "metadata": {"name": "d"}, "spec": spec}
+
+    changed = [
+        step("update", urn("kubernetes:apps/v1:Deployment", "d"), *states, detailedDiff=paths)
+        for states in [(deployment("never-1"), deployment("never-2"))]
+        for paths in (
+            {"spec.env[0].value": {"diffKind": "update"}},
+            {"spec.env[0]": {"diffKind": "update"}, "spec.login": {"diffKind": "update"}},
+            {"spec.login.tokens[0]": {"diffKind": "update"}},
+        )
+    ]
+    for each in changed:
+        written = comment(read("\n".join([each, event(summaryEvent={})])), "trial/dev", NOW)
+        assert "Field by field" in written
+        assert "never" not in written

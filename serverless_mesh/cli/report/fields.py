@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mesh_policy.escaping import printable
 from mesh_policy.reading.private_keys import holds_private_key
-from mesh_policy.reading.values import UNKNOWN, Unknown, walk
+from mesh_policy.reading.values import UNKNOWN, Unknown, text, walk
 from serverless_mesh.cli.report.dates import until
 from serverless_mesh.cli.report.preview import HIDDEN, Change
 
@@ -19,7 +19,7 @@ _PEM: Final = re.compile(r"-----BEGIN ([A-Z ]+)-----")
 _LONGEST: Final = 200
 _SHOWN_OF_SECRETS: Final = ("type", "metadata.name", "metadata.namespace", "metadata.labels")
 _KEYS: Final = re.compile(r"private_?key|password|passphrase|token|kubeconfig", re.IGNORECASE)
-"""Names of fields whose values are not shown, whether they are marked as secrets or not."""
+"""Names of fields and variables whose values are not shown, whether marked as secrets or not."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def fields(change: Change) -> list[Field]:
     """List the fields that an update or a replacement changes, by the plugin's word or ours."""
     paths = list(change.fields) or list(_compared(change.old.inputs, change.new.inputs))
     found = (_field(change, path) for path in paths)
-    return [each for each in found if each.before != each.after or each.before == HIDDEN]
+    return [each for each in found if each.before != each.after or HIDDEN in (each.before or "")]
 
 
 def _field(change: Change, path: str) -> Field:
@@ -98,9 +98,16 @@ def _shown(change: Change, path: str, value: Any) -> str | None:
         return None
     if change.is_secret and not path.startswith(_SHOWN_OF_SECRETS):
         return HIDDEN
-    if _KEYS.search(path.rpartition(".")[2]):
+    if _KEYS.search(path) or _KEYS.search(_variable(change, path)):
         return HIDDEN
     return written(value)
+
+
+def _variable(change: Change, path: str) -> str:
+    """Return the name of the variable whose value stands at a path, empty where there is none."""
+    if not path.endswith(".value"):
+        return ""
+    return text(_first(f"{path.removesuffix('value')}name", change.new.inputs, change.old.inputs))
 
 
 def written(value: Any) -> str:
@@ -118,12 +125,16 @@ def written(value: Any) -> str:
 def _masked(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {
-            key: HIDDEN if _KEYS.search(str(key)) and isinstance(child, str) else _masked(child)
+            key: HIDDEN if _is_key(str(key), value) else _masked(child)
             for key, child in value.items()
         }
     if isinstance(value, list):
         return [_masked(child) for child in value]
     return LATER if isinstance(value, Unknown) else value
+
+
+def _is_key(key: str, beside: Mapping[str, Any]) -> bool:
+    return bool(_KEYS.search(text(beside.get("name")) if key == "value" else key))
 
 
 def _short(line: str) -> str:
