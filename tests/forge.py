@@ -22,6 +22,10 @@ class Forge:
     comments: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    refused: int = 0
+    """How many requests had no token."""
+    page: str = ""
+    """What is answered instead, as by a proxy."""
 
     def comment(self, body: str, author: str = BOT) -> None:
         """Write a comment, as somebody."""
@@ -37,7 +41,10 @@ class Forge:
         self.requests.append(f"{method} {target}")
         parts = urlsplit(target)
         if not authorized:
+            self.refused += 1
             return 401, {"message": "Bad credentials"}
+        if parts.path == "/user":
+            return 200, {"username": BOT}
         comments = re.fullmatch(
             r"/repos/o/r/issues/(?:7/)?comments(?:/(\d+))?|/projects/1/merge_requests/7/notes(?:/(\d+))?",
             parts.path,
@@ -64,8 +71,8 @@ class Forge:
 
 
 @contextmanager
-def forge() -> Iterator[Forge]:
-    """Serve one on loopback."""
+def forge(leads_to: Forge | None = None) -> Iterator[Forge]:
+    """Serve one on loopback, or what leads to another under another name."""
     remembered = Forge()
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,8 +82,11 @@ def forge() -> Iterator[Forge]:
             given = self.headers.get("Authorization") or self.headers.get("PRIVATE-TOKEN") or ""
             authorized = given.removeprefix("Bearer ") == TOKEN
             status, answer = remembered.answer(self.command, self.path, authorized, content)
-            body = json.dumps(answer).encode()
-            self.send_response(status)
+            body = (remembered.page or json.dumps(answer)).encode()
+            self.send_response(302 if leads_to else status)
+            if leads_to:
+                elsewhere = leads_to.url.replace("127.0.0.1", "localhost")
+                self.send_header("Location", f"{elsewhere}{self.path}")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

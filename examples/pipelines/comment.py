@@ -10,7 +10,8 @@ It is run by the Python of the project's .venv:
     comment.py gitlab-issue report.md     GITLAB_TOKEN, CI_PROJECT_ID; --resolved closes it
 
 GITHUB_API_URL and CI_API_V4_URL say where the API is, as the runners do. COMMENT_AUTHOR is who the
-token belongs to (default: github-actions[bot]); what others wrote is never taken for ours.
+token belongs to (default: github-actions[bot]; GitLab is asked); what others wrote is never taken
+for ours.
 """
 
 import os
@@ -23,6 +24,8 @@ from typing import Any
 import urllib3
 
 PAGE = 100
+KINDS = ("github-comment", "github-issue", "gitlab-note", "gitlab-issue")
+USAGE = f"comment.py {'|'.join(KINDS)} REPORT [--resolved]"
 
 
 class CommentError(Exception):
@@ -38,7 +41,7 @@ class Place:
     identifier: str
     update: str
     headers: Mapping[str, str]
-    author: str | None
+    author: str
     closing: Mapping[str, str]
     titled: bool
 
@@ -48,6 +51,9 @@ def needed(name: str) -> str:
     value = os.environ.get(name)
     if not value:
         raise CommentError(f"the variable {name} is not set")
+    if not (value.isascii() and value.isprintable()):
+        # In a header it would be refused, by words that quote it.
+        raise CommentError(f"the variable {name} has a line break, or what is no ASCII")
     return value
 
 
@@ -60,7 +66,7 @@ def github(what: str) -> Place:
         "Accept": "application/vnd.github+json",
         "X-GitHub-Api-Version": "2022-11-28",
     }
-    author = os.environ.get("COMMENT_AUTHOR", "github-actions[bot]")
+    author = os.environ.get("COMMENT_AUTHOR") or "github-actions[bot]"
     issues = f"{repository}/issues"
     if what == "github-issue":
         return Place(issues, issues, "number", "PATCH", headers, author, {"state": "closed"}, True)
@@ -73,7 +79,7 @@ def gitlab(what: str) -> Place:
     api = os.environ.get("CI_API_V4_URL", "https://gitlab.com/api/v4")
     project = f"{api}/projects/{needed('CI_PROJECT_ID')}"
     headers = {"PRIVATE-TOKEN": needed("GITLAB_TOKEN")}
-    author = os.environ.get("COMMENT_AUTHOR")
+    author = os.environ.get("COMMENT_AUTHOR") or asked(headers, "GET", f"{api}/user")["username"]
     if what == "gitlab-issue":
         issues = f"{project}/issues"
         return Place(issues, issues, "iid", "PUT", headers, author, {"state_event": "close"}, True)
@@ -81,17 +87,24 @@ def gitlab(what: str) -> Place:
     return Place(notes, notes, "id", "PUT", headers, author, {}, False)
 
 
-def asked(place: Place, method: str, url: str, content: Mapping[str, str] | None = None) -> Any:
+def asked(
+    headers: Mapping[str, str], method: str, url: str, content: Mapping[str, str] | None = None
+) -> Any:
     """Ask the API, and return what it answers."""
+    # Whoever it leads to, but the same host, gets no token.
+    retries = urllib3.Retry(3, remove_headers_on_redirect=headers)
     try:
         answer = urllib3.request(
-            method, url, json=content, headers=dict(place.headers), retries=3, timeout=30.0
+            method, url, json=content, headers=dict(headers), retries=retries, timeout=30.0
         )
     except urllib3.exceptions.HTTPError as error:
         raise CommentError(f"{url} can't be reached: {type(error).__name__}") from None
     if answer.status >= 300:
         raise CommentError(f"{method} {url} was answered by {answer.status}")
-    return answer.json()
+    try:
+        return answer.json()
+    except ValueError:
+        raise CommentError(f"{method} {url} was answered by no JSON: is it the API?") from None
 
 
 def everything(place: Place) -> Iterator[Any]:
@@ -99,7 +112,7 @@ def everything(place: Place) -> Iterator[Any]:
     page = 1
     state = ("&state=opened" if "PRIVATE-TOKEN" in place.headers else "&state=open") * place.titled
     while True:
-        found = asked(place, "GET", f"{place.listed}?per_page={PAGE}&page={page}{state}")
+        found = asked(place.headers, "GET", f"{place.listed}?per_page={PAGE}&page={page}{state}")
         yield from found
         if len(found) < PAGE:
             return
@@ -112,7 +125,7 @@ def existing(place: Place, marker: str) -> Any | None:
         text = each.get("body") or each.get("description") or ""
         writer = each.get("user") or each.get("author") or {}
         name = writer.get("login") or writer.get("username")
-        if text.startswith(marker) and place.author in (None, name):
+        if text.startswith(marker) and name == place.author:
             return each[place.identifier]
     return None
 
@@ -127,24 +140,29 @@ def publish(place: Place, report: str, resolved: bool) -> str:
     if resolved:
         if found is None:
             return "there is none to close"
-        asked(place, place.update, f"{place.one}/{found}", place.closing)
+        asked(place.headers, place.update, f"{place.one}/{found}", place.closing)
         return "closed"
     if found is not None:
-        asked(place, place.update, f"{place.one}/{found}", {key: report})
+        asked(place.headers, place.update, f"{place.one}/{found}", {key: report})
         return "updated"
     stack = marker.removeprefix("<!-- serverless-mesh report: ").removesuffix(" -->")
     title = {"title": f"Drift of {stack}"} if place.titled else {}
-    asked(place, "POST", place.listed, {**title, key: report})
+    asked(place.headers, "POST", place.listed, {**title, key: report})
     return "made"
 
 
 def main(arguments: list[str]) -> int:
     """Run the command."""
     resolved = "--resolved" in arguments
-    what, file = (each for each in arguments if each != "--resolved")
+    what, file = [*(each for each in arguments if each != "--resolved"), "", ""][:2]
     try:
+        if what not in KINDS or len(arguments) != 2 + resolved:
+            raise CommentError(f"it is run as {USAGE}")
         place = github(what) if what.startswith("github-") else gitlab(what)
         done = publish(place, Path(file).read_text("utf-8"), resolved)
+    except UnicodeDecodeError:
+        sys.stderr.write(f"error: {file} is no text in UTF-8\n")
+        return 2
     except (CommentError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

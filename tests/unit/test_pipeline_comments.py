@@ -112,3 +112,44 @@ def test_a_file_that_is_no_report_is_not_published(host: Forge, tmp_path: Path) 
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "marker" in done.stderr
+
+
+@pytest.mark.parametrize("what", ["gitlab-note", "gitlab-issue"])
+def test_on_gitlab_too_only_what_the_tokens_user_wrote_is_ours(
+    host: Forge, tmp_path: Path, what: str
+) -> None:
+    host.comment(f"{MARKER}\n\nmine", author="mallory")
+    host.issues.append({**host.comments[0], "description": host.comments[0]["body"]})
+    assert run(host, tmp_path, what) == f"0 {what}: made\n"
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN}\u20ac"])
+@pytest.mark.parametrize("what", ["github-comment", "gitlab-note"])
+def test_a_token_that_no_header_takes_is_not_quoted(
+    host: Forge, tmp_path: Path, what: str, token: str
+) -> None:
+    said = run(host, tmp_path, what, GITHUB_TOKEN=token, GITLAB_TOKEN=token)
+    assert said.startswith("2 error: the variable GIT")
+    assert host.requests == []
+
+
+def test_no_token_goes_where_a_redirection_leads(host: Forge, tmp_path: Path) -> None:
+    with forge(leads_to=host) as first:
+        said = run(first, tmp_path, "gitlab-note")
+    assert said.startswith("2 error: GET ")
+    assert host.refused
+
+
+@pytest.mark.parametrize("arguments", [(), ("gitlab-notes", "report.md"), ("github-comment",)])
+def test_it_says_how_it_is_run(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, str(SCRIPT), *arguments]
+    done = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: it is run as comment.py ")
+
+
+def test_an_answer_of_something_else_is_an_error(host: Forge, tmp_path: Path) -> None:
+    host.page = "<p>Log in</p>"
+    said = run(host, tmp_path, "github-comment")
+    assert said.startswith("2 error: GET ")
+    assert "no JSON" in said
