@@ -95,6 +95,23 @@ def test_the_errors_of_a_preview_as_json_are_told(played: Played) -> None:
     assert "stopped:\nno such project" in done.stderr
 
 
+def test_a_file_of_a_preview_that_stopped_is_not_taken_for_all_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "preview.json"
+    diagnostics = [{"severity": "error", "message": "no such project\n"}]
+    file.write_text(json.dumps({"steps": [], "diagnostics": diagnostics}), "utf-8")
+    done = run("differences", "--preview", str(file))
+    assert done.exit_code == 2
+    assert "stopped:\nno such project" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["objects", "differences"])
+def test_a_folder_that_is_not_there_is_named(command: str, played: Played, tmp_path: Path) -> None:
+    played("")
+    done = run(command, "--cwd", str(tmp_path / "none"))
+    assert done.exit_code == 2
+    assert f"--cwd {tmp_path / 'none'} is no folder" in done.stderr
+
+
 @pytest.mark.parametrize("content", ["no JSON", "[]", "{}"])
 def test_a_file_that_is_no_preview_is_refused(content: str, tmp_path: Path) -> None:
     file = tmp_path / "preview.json"

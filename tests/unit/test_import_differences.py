@@ -220,3 +220,20 @@ def test_reasons_are_of_a_kind() -> None:
     change = Change("spec.deployments[activator].labels", None, {})
     assert reason(SERVING, change) is not None
     assert reason(EVENTING, change) is None
+
+
+def test_no_private_key_is_printed_whatever_holds_it() -> None:
+    key = "-----BEGIN EC PRIVATE KEY-----\nneverToBeSeen\n-----END EC PRIVATE KEY-----"
+    fields: Body = {"f:metadata": {"f:annotations": {"f:kept": {}}}}
+    live = serving({"a": key}, managed("kubectl-edit", fields), annotations={"kept": key})
+    state = {"inputs": serving({"a": [key]}), "outputs": live}
+    token = "kubernetes:operator.knative.dev/v1beta1:KnativeServing"
+    steps = [
+        {"op": "update", "urn": f"u::p::{token}::s", "oldState": state, "newState": state},
+        {"op": "create", "urn": f"u::p::{token}Patch::s", "newState": state},
+    ]
+    read = update({"steps": steps})
+    assert len(read.differences[0].changes) == 2
+    for printed in (as_text(read), json.dumps(as_data(read))):
+        assert printed.count("[private key]") >= 3
+        assert "neverToBeSeen" not in printed

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mesh_policy.escaping import printable
 from mesh_policy.reading.ownership import IMPORT_FILE
-from mesh_policy.reading.values import at, items, mapping, text
+from mesh_policy.reading.values import at, items, text
 from serverless_mesh.errors import ServerlessMeshError
 
 _SHOWN: Final = 4000
@@ -48,25 +48,32 @@ def preview(folder: Path, stack: str | None) -> dict[str, Any]:
     done = _pulumi(folder, stack, "preview", "--json")
     found = read_preview(done.stdout)
     if done.returncode != 0:
-        errors = [
-            text(at(each, "message")).strip()
-            for each in items(mapping(found).get("diagnostics"))
-            if at(each, "severity") == "error"
-        ]
-        said = "\n".join(errors) or done.stderr
-        raise EngineError(f"pulumi preview stopped:\n{_words(said)}")
+        raise EngineError(f"pulumi preview stopped:\n{_words(done.stderr)}")
     if found is None:
         raise EngineError("pulumi preview --json printed no JSON")
     return found
 
 
 def read_preview(printed: str) -> dict[str, Any] | None:
-    """Return the preview in a text, None where there is none: lines before it are the engine's."""
+    """Return the preview in a text, None where there is none: lines before it are the engine's.
+
+    Raises:
+        EngineError: the preview stopped before its end.
+    """
     try:
         found = json.loads(printed[max(printed.find("{"), 0) :])
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    errors = [
+        text(at(each, "message")).strip()
+        for each in items(found.get("diagnostics"))
+        if at(each, "severity") == "error"
+    ]
+    if said := "\n".join(errors):
+        raise EngineError(f"pulumi preview stopped:\n{_words(said)}")
+    return found
 
 
 def _pulumi(
@@ -75,6 +82,8 @@ def _pulumi(
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise EngineError("there is no pulumi on PATH; install its command line")
+    if not folder.is_dir():
+        raise EngineError(f"--cwd {folder} is no folder")
     chosen = ["--stack", stack] if stack else []
     return subprocess.run(
         [pulumi, *arguments, *chosen, "--non-interactive", "--color=never"],

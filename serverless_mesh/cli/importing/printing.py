@@ -7,10 +7,13 @@ from typing import Any, Final
 from mesh_policy.documented.kinds import ADOPTED, SECRET
 from mesh_policy.escaping import printable
 from mesh_policy.findings import Ref
+from mesh_policy.reading.private_keys import holds_private_key
 from serverless_mesh.cli.importing.differences import Change, Difference, Update
 from serverless_mesh.cli.importing.reasons import MARKS, reason
 
 _LONGEST: Final = 100
+_KEY: Final = "[private key]"
+"""What stands in the place of one, wherever it is."""
 _LOST: Final = (
     "neither the documentation nor the program asks for it: no setting has it, so the update takes "
     "it away. To keep it, hold it by a manager of its own: "
@@ -98,8 +101,12 @@ def _change(ref: Ref, change: Change) -> str:
 
 
 def _shown(value: Any) -> str:
-    shown = json.dumps(value, ensure_ascii=False)
+    shown = json.dumps(_masked(value), ensure_ascii=False)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+
+
+def _masked(value: Any) -> Any:
+    return _KEY if holds_private_key(value) else value
 
 
 def _why(ref: Ref, change: Change) -> str:
@@ -131,12 +138,12 @@ def as_data(update: Update) -> dict[str, Any]:
         ],
         "made": [str(each) for each in update.made if each.kind not in ADOPTED],
         "deleted": [str(each) for each in update.deleted],
-        "patched": {each.path: each.becomes for each in update.patched},
+        "patched": {each.path: _masked(each.becomes) for each in update.patched},
     }
 
 
 def _values(change: Change) -> dict[str, Any]:
-    return {"was": change.was, "becomes": change.becomes}
+    return {"was": _masked(change.was), "becomes": _masked(change.becomes)}
 
 
 def _reasoned(ref: Ref, change: Change) -> dict[str, Any]:
