@@ -189,3 +189,8 @@ def test_without_an_integration_there_is_nothing_to_import(
     given = [each for each in bodies("service-mesh-2") if each["kind"] not in kinds]
     with pytest.raises(NothingToImportError, match=said):
         of(given)
+
+
+def test_a_port_that_is_no_number_is_passed_over() -> None:
+    found = altered("service-mesh-2-vendor-tests", "ServiceEntry", "spec/ports", [{"number": {}}])
+    assert found.settings["kafka"]["bootstrapServers"]

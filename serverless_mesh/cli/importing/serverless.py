@@ -23,7 +23,7 @@ from mesh_policy.documented.names import (
 from mesh_policy.reading.kafka_servers import Server, parse
 from mesh_policy.reading.knative import config_map
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.values import at, items, mapping, text
+from mesh_policy.reading.values import at, items, mapping, number, text
 from mesh_policy.world import World, knative_gateway
 from serverless_mesh.cli.importing.draft import Draft
 
@@ -113,11 +113,11 @@ def _note_port_names(draft: Draft, world: World) -> None:
     """Say how to rename the ports first, of which a preview would see each twice otherwise."""
     entry = world.get(SERVICE_ENTRY, EVENTING_NAMESPACE, "kafka-cluster")
     ports = [mapping(port) for port in (items(entry.get("spec", "ports")) if entry else ())]
-    numbers = [number for port in ports if isinstance(number := port.get("number"), int)]
-    names = {number: kafka_port_name(number) for number in numbers}
-    if all(port.get("name") == names.get(port.get("number", 0)) for port in ports):
+    numbers = [number(port.get("number")) for port in ports]
+    names = {each: kafka_port_name(each) for each in numbers if each is not None}
+    if all(port.get("name") == names.get(number(port.get("number")) or 0) for port in ports):
         return
-    wanted = [{"number": number, "name": name, "protocol": "TCP"} for number, name in names.items()]
+    wanted = [{"number": each, "name": name, "protocol": "TCP"} for each, name in names.items()]
     change = json.dumps([{"op": "replace", "path": "/spec/ports", "value": wanted}])
     draft.note(
         "kafka",
@@ -132,7 +132,7 @@ def _note_port_names(draft: Draft, world: World) -> None:
 def _shortest(server: Server, world: World) -> Server:
     """Leave the port out, where the documented ones are open to the host, as without a port."""
     for entry in world.objects(SERVICE_ENTRY, EVENTING_NAMESPACE):
-        ports = {at(port, "number") for port in items(entry.get("spec", "ports"))}
+        ports = {number(at(port, "number")) for port in items(entry.get("spec", "ports"))}
         if server.port == KAFKA_PORT and str(server.host) in items(entry.get("spec", "hosts")):
             return server._replace(port=None) if KAFKA_PORTS.keys() <= ports else server
     return server

@@ -7,7 +7,7 @@ from mesh_policy.documented.names import KNATIVE_NAMESPACES, MEMBER_OF, NO_NETWO
 from mesh_policy.documented.variants import SERVICE_MESH_2
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.values import UNKNOWN, items, text
+from mesh_policy.reading.values import UNKNOWN, items, show, text
 from mesh_policy.world import World
 from serverless_mesh.cli.importing.draft import Draft, others
 from serverless_mesh.control_plane import needed
@@ -89,4 +89,4 @@ def put_projects(draft: Draft, names: list[str]) -> None:
     """Add the projects, each that a setting takes."""
     for name in names:
         wanted = [*draft.settings.get("projects", []), name]
-        draft.put(("projects",), wanted, source=f"the member {name}")
+        draft.put(("projects",), wanted, source=f"the member {show(name)}")
