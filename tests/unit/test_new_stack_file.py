@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from mesh_policy.documented.kinds import Kind
 from mesh_policy.findings import Ref
 from mesh_policy.observe import Observation
 from mesh_policy.reading.objects import Given, ref_of
 from serverless_mesh import settings
+from serverless_mesh.cli.main import app
 from serverless_mesh.cli.new_stack_file import certificate_section
 from serverless_mesh.cli.new_stack_file.found import READ, Found
 from serverless_mesh.cli.new_stack_file.mesh_choice import Choices, OpenChoiceError, choose
@@ -107,13 +109,22 @@ def plane(namespace: str, name: str = "basic") -> dict[str, Any]:
     }
 
 
+def roll(namespace: str, *members: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "maistra.io/v1",
+        "kind": "ServiceMeshMemberRoll",
+        "metadata": {"name": "default", "namespace": namespace},
+        "spec": {"members": [*members]},
+    }
+
+
 SERVING = {
     "apiVersion": "operator.knative.dev/v1beta1",
     "kind": "KnativeServing",
     "metadata": {"name": "knative-serving", "namespace": "knative-serving"},
     "spec": {"ingress": {"istio": {"enabled": True}}},
 }
-ISTIO = {
+ISTIO: dict[str, Any] = {
     "apiVersion": "sailoperator.io/v1",
     "kind": "Istio",
     "metadata": {"name": "default"},
@@ -137,6 +148,16 @@ MESHES = (Kind("maistra.io", "ServiceMeshControlPlane"), Kind("sailoperator.io",
         (given(plane("a")), Choices(3, "basic"), "is of Service Mesh 2, not of --mesh 3"),
         (given(SERVING, plane("a")), Choices(3), "moving it to another one is not supported"),
         (given(SERVING, plane("a")), Choices(new_mesh=True), "leave --mesh and --new-mesh out"),
+        (
+            given(SERVING, plane("a"), plane("b"), roll("a", "knative-serving")),
+            Choices(control_plane="b/basic"),
+            "--control-plane b/basic: Knative's namespaces are in the mesh a/basic of",
+        ),
+        (
+            given(plane("istio-system"), plane("serverless-mesh")),
+            Choices(2, new_mesh=True),
+            "control planes have the namespaces istio-system and serverless-mesh already",
+        ),
     ],
 )
 def test_what_the_cluster_leaves_open_is_asked_for(
@@ -155,8 +176,41 @@ def test_a_choice_counts() -> None:
     assert (own.existing, own.namespace) == (False, "serverless-mesh")
 
 
+def test_serverless_behind_kourier_is_in_no_mesh_yet() -> None:
+    behind_kourier = given({**SERVING, "spec": {}}, plane("a"))
+    assert "only control plane" in choose(behind_kourier, Choices()).why
+    own = choose(behind_kourier, Choices(2, new_mesh=True)).section
+    assert (own.existing, own.namespace) == (False, "istio-system")
+
+
+def test_a_label_that_no_setting_takes_is_left_to_be_set() -> None:
+    selectors = [{"matchLabels": {"mesh": "x" * 64}}]
+    spec = {**ISTIO["spec"], "values": {"meshConfig": {"discoverySelectors": selectors}}}
+    found = given({**ISTIO, "spec": spec})
+    text = stack_file(found, choose(found, Choices()), Choices())
+    assert "TO SET: the control plane reads only the namespaces" in text
+
+
 def test_an_issuer_that_is_not_there_is_refused() -> None:
     found = given(plane("istio-system"))
     chosen = choose(found, Choices())
     with pytest.raises(OpenChoiceError, match="--issuer corporate is no ClusterIssuer"):
         stack_file(found, chosen, Choices(issuer="corporate"))
+
+
+def test_where_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "serverless_mesh.cli.new_stack_file.found.read", lambda *_: given(plane("istio-system"))
+    )
+    monkeypatch.chdir(tmp_path)
+
+    def new(output: str) -> Any:
+        return CliRunner().invoke(app, ["config", "new", "--output", output])
+
+    assert new("-").stdout.startswith("# yaml-language-server")
+    assert [*tmp_path.iterdir()] == []
+    too_long = new("x" * 300)
+    assert too_long.exit_code == 2
+    assert "can't be written: File name too long" in too_long.stderr
+    (tmp_path / "link").symlink_to("nowhere")
+    assert "is there already" in new("link").stderr

@@ -1,13 +1,14 @@
 """The command `serverless-mesh config new`."""
 
 import enum
+import os
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 import yaml
 
-from serverless_mesh.cli.console import OutputFile, note, stop
+from serverless_mesh.cli.console import STANDARD, OutputFile, note, stop
 from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.cli.progress import working
 
@@ -60,7 +61,9 @@ def new_stack_file(
     from serverless_mesh.cli.new_stack_file.mesh_choice import Choices, OpenChoiceError, choose
     from serverless_mesh.cli.new_stack_file.stack_file import remarks, stack_file
 
-    if output is not None and output.exists() and not force:
+    if output is not None and str(output) == STANDARD:
+        output = None
+    if output is not None and os.path.lexists(output) and not force:
         raise stop(f"{output} is there already: overwrite it by --force, or name another file")
     chosen_by_user = Choices(int(mesh) if mesh else None, control_plane, new_mesh, issuer)
     try:

@@ -1,10 +1,10 @@
 """Which mesh Serverless is to be in: one that is there, or one of the stack's own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mesh_policy.documented.kinds import ISTIO_CNI, SERVING
+from mesh_policy.documented.kinds import ISTIO_CNI
 from mesh_policy.documented.names import (
     DEFAULT_MESH_NAMESPACE,
     DEFAULT_REVISION,
@@ -12,6 +12,8 @@ from mesh_policy.documented.names import (
 )
 from mesh_policy.documented.variants import SERVICE_MESH_2, SERVICE_MESH_3, VARIANTS, Variant
 from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.mesh.service_mesh_3 import ServiceMesh3 as MeshOf3
+from mesh_policy.reading.ingress_class import is_integrated
 from mesh_policy.reading.label_selectors import labels
 from mesh_policy.reading.values import at, items
 from serverless_mesh.cli.new_stack_file.found import Found
@@ -57,11 +59,17 @@ def choose(found: Found, choices: Choices) -> Chosen:
         OpenChoiceError: neither the cluster nor the user says which.
     """
     there = found.control_planes
-    if choices.control_plane:
-        return _used(_named(there, choices), "it was chosen by --control-plane")
     ours = found.world.serverless_mesh
-    joined = ours is not None and not ours.explicit.isdisjoint(KNATIVE_NAMESPACES)
-    if ours is not None and ours in there and (joined or found.world.objects(SERVING)):
+    joined = ours is not None and not _joined(ours).isdisjoint(KNATIVE_NAMESPACES)
+    if choices.control_plane:
+        named = _named(there, choices)
+        if ours is not None and joined and named is not ours:
+            raise OpenChoiceError(
+                f"--control-plane {choices.control_plane}: Knative's namespaces are in the mesh "
+                f"{ours} of {ours.variant}, and moving Serverless to another one is not supported"
+            )
+        return _used(named, "it was chosen by --control-plane")
+    if ours is not None and ours in there and (joined or is_integrated(found.world)):
         if choices.new_mesh or choices.version not in (None, ours.variant.version):
             raise OpenChoiceError(
                 f"Serverless is in the mesh {ours} of {ours.variant} already, and moving it to "
@@ -79,6 +87,11 @@ def choose(found: Found, choices: Choices) -> Chosen:
             "--control-plane NAMESPACE/NAME, or --new-mesh for one of the stack's own"
         )
     return _used(fitting[0], "it is the only control plane that is there")
+
+
+def _joined(mesh: Mesh) -> frozenset[str]:
+    """Return the namespaces that are in a mesh by their own word, or by its roll."""
+    return mesh.explicit | (mesh.injected if isinstance(mesh, MeshOf3) else frozenset())
 
 
 def _refuse_unread(found: Found, choices: Choices) -> None:
@@ -141,8 +154,18 @@ def _selected(mesh: Mesh) -> str | None:
         wanted = labels(at(selector, "matchLabels")) or frozenset()
         if len(wanted) == 1 and not at(selector, "matchExpressions"):
             (pair,) = wanted
-            return "=".join(pair)
+            label = "=".join(pair)
+            return label if _is_taken(label) else None
     return None
+
+
+def _is_taken(label: str) -> bool:
+    """Say whether the setting takes a label; one of a selector may be any text."""
+    try:
+        ServiceMesh3(version=3, discovery_label=label)
+    except ValueError:
+        return False
+    return True
 
 
 def _own(found: Found, variant: Variant, there: Sequence[Mesh]) -> Chosen:
@@ -155,7 +178,7 @@ def _own(found: Found, variant: Variant, there: Sequence[Mesh]) -> Chosen:
     if not installed:
         why += ", and its operator is not installed"
     taken = {mesh.namespace for mesh in there}
-    place = DEFAULT_MESH_NAMESPACE if DEFAULT_MESH_NAMESPACE not in taken else OWN_NAMESPACE
+    place = _free((DEFAULT_MESH_NAMESPACE, OWN_NAMESPACE), taken, "namespaces")
     if variant is SERVICE_MESH_2:
         return Chosen(ServiceMesh2(namespace=place), why)
     istios = {mesh.name for mesh in there if mesh.variant is SERVICE_MESH_3}
@@ -163,9 +186,19 @@ def _own(found: Found, variant: Variant, there: Sequence[Mesh]) -> Chosen:
         ServiceMesh3(
             version=3,
             namespace=place,
-            name=OWN_ISTIO if DEFAULT_REVISION in istios else DEFAULT_REVISION,
+            name=_free((DEFAULT_REVISION, OWN_ISTIO), istios, "names"),
             discovery_label=OWN_LABEL if there else None,
             existing_cni=bool(found.world.objects(ISTIO_CNI)),
         ),
         why,
     )
+
+
+def _free(names: Sequence[str], taken: Collection[str], what: str) -> str:
+    found = next((name for name in names if name not in taken), None)
+    if found is None:
+        raise OpenChoiceError(
+            f"control planes have the {what} {' and '.join(names)} already, which one of the "
+            "stack's own would get: choose one by --control-plane, or write the stack file by hand"
+        )
+    return found
