@@ -35,8 +35,8 @@ PULUMI_DEBUG_COMMANDS=true pulumi preview --stack "$STACK" "${settings[@]}" "${w
 
 files=("$work/preview.json")
 [ -s "$work/events.json" ] && files+=("$work/events.json")
-judged=0
+ends=0
 serverless-mesh report "${files[@]}" --stack "$name" ${DRIFT:+--drift} \
-    --output "$report" || judged=$?
-[ "$judged" -ne 0 ] || [ "$code" -eq 0 ] || judged=1
-exit "$judged"
+    --output "$report" || ends=$?
+[ "$ends" -ne 0 ] || [ "$code" -eq 0 ] || ends=1
+exit "$ends"
