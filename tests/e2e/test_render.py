@@ -351,6 +351,7 @@ STACK_FIELDS = {
     "continueResyncOnCommitMatch": bool,
     "destroyOnFinalize": bool,
     "envRefs": dict,
+    "secretsRef": dict,
     "prerequisites": list,
 }
 """Of the fields of a Stack those that the example has: no registry carries the definition.
@@ -371,7 +372,10 @@ def test_the_stacks_of_the_pulumi_operator_are_one_an_environment() -> None:
             assert type(value) is STACK_FIELDS[field], field
         # Either, as the definition says.
         assert ("branch" in spec) != ("commit" in spec)
-        for reference in spec["envRefs"].values():
+        # The program does not go by the pod's account.
+        kubeconfig = spec["secretsRef"]["kubernetes:kubeconfig"]["secret"]
+        assert kubeconfig == {"name": each["metadata"]["name"], "key": "kubeconfig"}
+        for reference in (*spec["envRefs"].values(), *spec["secretsRef"].values()):
             part = {"Secret": "secret", "Literal": "literal"}[reference["type"]]
             fields = {"secret": {"name", "key"}, "literal": {"value"}}[part]
             assert reference.keys() == {"type", part}
