@@ -106,14 +106,14 @@ def _namespace(world: World, item: Object, without: list[Source], ours: bool) ->
 
 
 def _both(world: World, item: Object, severity: Severity | None) -> Iterator[Finding]:
-    """Check a namespace with both labels, of which only `istio-injection` is heard."""
+    """Check a namespace with both labels, of which only `istio-injection` counts."""
     legacy, revision = item.labels[INJECTION], item.labels[REVISION]
     plane = world.injectors.revisions.plane
     same = legacy == ENABLED and plane(text(revision)) is plane(DEFAULT_REVISION)
-    heard = f"{INJECTION}={show(legacy)} silences {REVISION}={show(revision)}"
+    found = f"{INJECTION}={show(legacy)} silences {REVISION}={show(revision)}"
     if same:
-        heard, severity = f"{heard}, which leads to the same", Severity.WARNING
-    yield item.breaks("metadata.labels", heard, "one of the two labels", severity=severity)
+        found, severity = f"{found}, which leads to the same", Severity.WARNING
+    yield item.breaks("metadata.labels", found, "one of the two labels", severity=severity)
 
 
 def _tags(world: World) -> Iterator[Finding]:
@@ -133,7 +133,7 @@ RULE = Rule(
     title="Sidecars of Service Mesh 3 are asked of a revision that is there",
     severity=Severity.ERROR,
     why=(
-        "istio-injection=enabled and sidecar.istio.io/inject are heard by the revision or tag "
+        "istio-injection=enabled and sidecar.istio.io/inject are answered by the revision or tag "
         "`default` alone, and istio.io/rev by the one that it names. Where nobody has that name, "
         "pods start without a sidecar, and nothing says so."
     ),

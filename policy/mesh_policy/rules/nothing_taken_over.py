@@ -42,8 +42,8 @@ RULE = Rule(
         "update."
     ),
     remedy=(
-        "Import what is yours into the stack, let the stack use what is others' (existingMesh, "
-        "wildcardFrom), or choose other names. Namespaces and memberships are used as they are."
+        "Import what is yours into the stack, let the stack use what is others' (mesh.existing, "
+        "certificate.from), or choose other names. Namespaces and memberships are used as they are."
     ),
     section=ASSUMPTIONS,
     kinds=MESH_KINDS,
