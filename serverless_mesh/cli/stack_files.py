@@ -89,7 +89,9 @@ def _stack_file(file: Path) -> dict[str, Any]:
     ),
 )
 def schema(
-    markdown: Annotated[bool, typer.Option(help="The reference, instead of a schema.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="The reference, instead of a schema.")
+    ] = False,
     output: OutputFile = None,
 ) -> None:
     """Print the JSON Schema of a stack file, for an editor, or the reference of the settings."""

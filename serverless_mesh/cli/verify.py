@@ -38,7 +38,9 @@ def verify(
     ] = None,
     status: Annotated[int, typer.Option(min=100, max=599, help="The status to expect.")] = 200,
     body: Annotated[str, typer.Option(help="A text that the answer must contain.")] = "",
-    timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds.")] = DEFAULT_TIMEOUT,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="Seconds for each link.")
+    ] = DEFAULT_TIMEOUT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the links as JSON.")] = False,
 ) -> None:
     """Do what the documentation's curl does, and name the broken link when it fails."""

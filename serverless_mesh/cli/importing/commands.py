@@ -35,12 +35,13 @@ import_app = typer.Typer(
 @import_app.command(
     "settings",
     epilog=epilog(
-        "import settings --context production", codes="0 printed, 2 could not look, or not at all"
+        "import settings --context production",
+        codes="0 printed, 2 could not look, or not at everything",
     ),
 )
 def settings(
     context: Annotated[
-        str | None, typer.Option(help="The kubeconfig context of the cluster.")
+        str | None, typer.Option(help="The context of the kubeconfig; the current one without it.")
     ] = None,
     kubeconfig: Annotated[
         Path | None, typer.Option(help="The kubeconfig, instead of your own.")
@@ -120,7 +121,7 @@ def differences(
         Path | None,
         typer.Option(help="What `pulumi preview --json` printed, instead of running it."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the differences as JSON.")] = False,
 ) -> None:
     """Say what the first update after the import changes in each object, and why."""
     from mesh_policy.reading.files import FileError, read_text

@@ -16,7 +16,7 @@ EPILOG: Final = epilog(
     "config new --context production --output Pulumi.production.yaml",
     "config new --context production --mesh 3 --issuer corporate",
     "config new --context production --control-plane istio-system/basic",
-    codes="0 written, 2 the cluster could not be read or leaves something open, or FILE is there",
+    codes="0 written, 2 the cluster can't be read or leaves something open, or the file is there",
 )
 
 
@@ -29,7 +29,7 @@ class MeshVersion(enum.StrEnum):
 
 def new_stack_file(
     context: Annotated[
-        str | None, typer.Option(help="The kubeconfig's context; the current one without it.")
+        str | None, typer.Option(help="The context of the kubeconfig; the current one without it.")
     ] = None,
     kubeconfig: Annotated[
         Path | None, typer.Option(help="The kubeconfig, instead of your own.")
@@ -47,7 +47,7 @@ def new_stack_file(
         str, typer.Option(help="cert-manager's ClusterIssuer for the wildcard certificate.")
     ] = "",
     output: OutputFile = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file of --output.")] = False,
 ) -> None:
     """Write a stack file with the settings that fit what a cluster has; the cluster is only read.
 

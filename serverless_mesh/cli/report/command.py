@@ -43,7 +43,9 @@ def report(
     ] = None,
     drift: Annotated[
         bool,
-        typer.Option(help="Nothing was meant to change: say what somebody else has changed."),
+        typer.Option(
+            "--drift", help="Nothing was meant to change: say what somebody else has changed."
+        ),
     ] = False,
     output: OutputFile = None,
 ) -> None:
