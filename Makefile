@@ -9,7 +9,7 @@ CHOSEN := $(if $(STACK),--stack $(STACK))
 .PHONY: help setup up preview down start stop mesh verify env test test-fast bench lint format docs site lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: ## provide what the rest needs: engine, plugins, API server (all in .venv and .toolchain)
 	@$(TOOLCHAIN) setup
