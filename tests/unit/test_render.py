@@ -318,12 +318,31 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "out" / "00-namespaces").symlink_to(outside)
     assert render(tmp_path / "out", preview(*steps())).exit_code == 2
     assert not list(outside.iterdir())
+    (tmp_path / "out" / "00-namespaces").unlink()
+    (tmp_path / "out" / LIST).symlink_to(outside / "list")
+    assert "is a symbolic link" in render(tmp_path / "out", preview(*steps())).stderr
+    assert not list(outside.iterdir())
+
+
+def test_a_folder_whose_name_is_too_long_is_no_fault_of_ours(tmp_path: Path) -> None:
+    for more in ((), ("--check",)):
+        done = render(tmp_path / ("x" * 300), preview(*steps()), *more)
+        assert (done.exit_code, "can't be read: File name too long" in done.stderr) == (2, True)
+
+
+def test_a_stage_of_many_components_has_a_name_that_flux_takes(tmp_path: Path) -> None:
+    many = [step(f"component-{n}", f"c{n}", manifest("ConfigMap", f"c{n}")) for n in range(30)]
+    assert render(tmp_path, preview(*many), "--for", "flux", "--flux-path", "x").exit_code == 0
+    (made,) = (each for path, each in contents(tmp_path).items() if path.startswith("flux/"))
+    assert len(made["metadata"]["name"]) <= 63
+    assert not made["metadata"]["name"].endswith("-")
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "the preview is empty"),
+        (json.dumps({"steps": steps()}), "the preview stopped before its end"),
         ("no JSON", "this is not what"),
         ("[]", "this is not what"),
         (preview(), "declares no Kubernetes object"),

@@ -45,6 +45,12 @@ class Folder:
         Raises:
             RenderError: it can't be read, or a file is in the way that no rendering wrote.
         """
+        try:
+            return self._difference(files)
+        except OSError as error:
+            raise RenderError(f"{self._root} can't be read: {error.strerror}") from None
+
+    def _difference(self, files: Mapping[str, str]) -> Difference:
         if self._root.exists() and not self._root.is_dir():
             raise RenderError(f"{self._root} is no folder")
         listed = self._listed()
@@ -91,6 +97,8 @@ class Folder:
                 file.parent.rmdir()
 
     def _listed(self) -> set[str]:
+        if (self._root / LIST).is_symlink():
+            raise RenderError(f"{self._root / LIST} is a symbolic link: replace it")
         if not (self._root / LIST).exists():
             return set()
         lines = self._read(LIST).splitlines()

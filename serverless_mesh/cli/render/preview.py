@@ -82,6 +82,8 @@ def _steps(content: str) -> list[Mapping[str, Any]]:
     ]
     if faults:
         raise RenderError("the preview failed: " + "; ".join(filter(None, faults)))
+    if not isinstance(document.get("changeSummary"), dict):
+        raise RenderError(f"the preview stopped before its end: see what `{COMMAND}` says")
     steps = [mapping(each) for each in items(document.get("steps"))]
     same = mapping(document.get("changeSummary")).get("same", 0)
     shown = sum(step.get("op") == "same" for step in steps)

@@ -17,6 +17,8 @@ from serverless_mesh.cli.render.preview import Declared, open_values
 _PULUMI: Final = "pulumi.com/"
 """How annotations and labels begin that only the Kubernetes plugin reads."""
 _WAIT, _TIMEOUT = f"{_PULUMI}waitFor", f"{_PULUMI}timeoutSeconds"
+_LONGEST: Final = 40
+"""Characters of what a stage is named after: Flux labels objects by it, in 63 with what it adds."""
 _DATA: Final = ("data", "stringData")
 
 
@@ -179,7 +181,7 @@ def stages(found: Sequence[Manifest]) -> list[Stage]:
         together = tuple(each for each in found if each.depth == depth)
         names = "-".join(sorted({each.component for each in together}))
         ordered = sorted(together, key=lambda each: (str(each.kind), each.namespace, each.name))
-        made.append(Stage(f"{number:02d}-{names}", tuple(ordered)))
+        made.append(Stage(f"{number:02d}-{names[:_LONGEST].rstrip('-._')}", tuple(ordered)))
     return made
 
 
