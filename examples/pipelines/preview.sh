@@ -13,6 +13,8 @@ has_state() {
 }
 
 name="serverless-mesh/${STACK##*/}"
+# Where the folder outlives a run, whatever stops this one, the report of another is not taken for it.
+rm -f "$report"
 settings=()
 if ! has_state; then
     echo "no state: previewing $STACK as if nothing were there yet" >&2
@@ -23,7 +25,8 @@ if ! has_state; then
         > "$work/stack.yaml"
     STACK=without-state
     trap 'rm -rf "$work" Pulumi.without-state.yaml' EXIT
-    pulumi stack init "$STACK" --no-select --non-interactive >&2
+    # Where that fails, so does the preview, and the comment says so.
+    pulumi stack init "$STACK" --no-select --non-interactive >&2 || true
     settings=(--config-file "$work/stack.yaml")
 fi
 
