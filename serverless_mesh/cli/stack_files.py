@@ -45,10 +45,11 @@ def _judged(stack_file: Path) -> int:
         return stopped.exit_code
     given = content.pop("config", None) or {}
     # Keys of providers keep their prefix and are theirs to check.
+    prefix = f"{PROJECT}:"
     ours = {
-        key.removeprefix(f"{PROJECT}:"): value
+        key.removeprefix(prefix): value
         for key, value in given.items()
-        if ":" not in key.removeprefix(f"{PROJECT}:")
+        if key.startswith(prefix) or ":" not in key
     }
     try:
         plain = {key: value for key, value in given.items() if not _is_encrypted(value)}

@@ -99,3 +99,11 @@ def test_an_unreadable_stack_file_is_exit_code_2(tmp_path: Path, content: str | 
     if content is not None:
         file.write_text(content)
     assert CliRunner().invoke(app, ["config", "check", str(file)]).exit_code == 2
+
+
+def test_a_key_with_a_colon_too_many_is_not_left_to_others(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.bad.yaml"
+    file.write_text("config:\n  serverless-mesh:mesh:version: 2\n  kubernetes:context: c\n")
+    done = CliRunner().invoke(app, ["config", "check", str(file)])
+    assert done.exit_code == 1
+    assert "serverless-mesh:mesh:version is no setting" in done.output
