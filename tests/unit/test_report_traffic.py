@@ -17,6 +17,7 @@ from mesh_policy.documented.kinds import (
     ISTIO,
     ISTIO_CNI,
     ISTIO_REVISION_TAG,
+    KAFKA,
     KNATIVE_SERVICE,
     MEMBER,
     MEMBER_ROLL,
@@ -89,7 +90,18 @@ def change(
     )
 
 
+BY_ISTIO = spec(ingress={"istio": {"enabled": True}})
+LATER = spec(mtls={"mode": UNKNOWN})
+
 CASES: list[tuple[Kind, Operation, Any, Any, Weight, str]] = [
+    (SERVING, UPDATE, BY_ISTIO, spec(), OUTAGE, "Istio for its ingress no more"),
+    (SERVING, UPDATE, spec(), BY_ISTIO, INTERRUPTION, "which ingress serves"),
+    (SERVING, UPDATE, spec(), spec(config={"features": {"a": "b"}}), NOTICE, "spec.config"),
+    (KAFKA, UPDATE, spec(sink={"enabled": True}), spec(), NOTICE, "changes spec.sink"),
+    (DEPLOYMENT, UPDATE, spec(replicas=2), spec(replicas=0), OUTAGE, "no pods"),
+    (ROLE_BINDING, UPDATE, {"subjects": [1]}, {"subjects": []}, INTERRUPTION, "may not read"),
+    (PEER_AUTHENTICATION, UPDATE, STRICT, LATER, INTERRUPTION, "after the update"),
+    (PEER_AUTHENTICATION, DELETE, LAX, None, INTERRUPTION, "if the mesh is strict"),
     (ENVOY_FILTER, UPDATE, spec(a=1), spec(a=2), INTERRUPTION, "that it selects"),
     (SECRET, DELETE, TLS, None, OUTAGE, "HTTPS ends"),
     (SECRET, REPLACE, TLS, TLS, INTERRUPTION, "for a moment the gateway has no certificate"),

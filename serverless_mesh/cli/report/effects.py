@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from mesh_policy.reading.values import at
+from mesh_policy.reading.values import at, walk
 from serverless_mesh.cli.report.preview import Change
 
 
@@ -43,3 +43,17 @@ def differs(change: Change, *path: str) -> bool:
 def _leads(field: str, path: tuple[str, ...]) -> bool:
     place = ".".join(path)
     return field == place or field.startswith((f"{place}.", f"{place}["))
+
+
+def others(change: Change, said: set[tuple[str, ...]]) -> list[str]:
+    """Return the parts of the spec that differ beside what was said of others."""
+    known = tuple(".".join(path) for path in said if path)
+    old, new = (
+        dict(walk(at(tree, "spec"), "spec")) for tree in (change.old.inputs, change.new.inputs)
+    )
+    found = {
+        path
+        for path in old.keys() | new.keys()
+        if old.get(path) != new.get(path) and not path.startswith(known)
+    }
+    return sorted({".".join(path.split(".")[:2]) for path in found} - {"spec.version"})

@@ -1,6 +1,6 @@
 """What changes of the mesh do to traffic: its control plane, members, gateways and rules."""
 
-from typing import Final
+from typing import Any, Final
 
 from mesh_policy.documented.kinds import CONTROL_PLANE
 from mesh_policy.documented.names import (
@@ -11,8 +11,8 @@ from mesh_policy.documented.names import (
     REVISION,
 )
 from mesh_policy.documented.variants import SERVICE_MESH_2, SERVICE_MESH_3
-from mesh_policy.reading.values import UNKNOWN, at, mapping, show, strings, walk
-from serverless_mesh.cli.report.effects import Told, Weight, differs
+from mesh_policy.reading.values import UNKNOWN, at, mapping, show, strings
+from serverless_mesh.cli.report.effects import Told, Weight, differs, others
 from serverless_mesh.cli.report.preview import Change, Operation
 
 _JOINING: Final = (INJECTION, REVISION, MEMBER_OF, DATAPLANE_MODE)
@@ -30,7 +30,8 @@ def control_plane(change: Change) -> Told:
         )
         return
     if variant.mtls and differs(change, *variant.mtls):
-        yield from _mtls(at(change.new.inputs, *variant.mtls) is True)
+        wanted = at(change.new.inputs, *variant.mtls)
+        yield from _mtls(wanted if wanted is UNKNOWN else wanted is True)
     if differs(change, "spec", "version"):
         yield (
             Weight.INTERRUPTION,
@@ -50,31 +51,19 @@ def control_plane(change: Change) -> Told:
             "changes how long proxies drain: this holds for pods that start from now on",
         )
     said = {variant.mtls, *ports, variant.drain}
-    others = _others(change, said)
-    if others and change.operation is not Operation.DELETE:
+    rest = others(change, said)
+    if rest and change.operation is not Operation.DELETE:
         yield (
             Weight.INTERRUPTION,
-            f"changes {', '.join(others)} of the control plane: istiod, and gateways of its own, "
+            f"changes {', '.join(rest)} of the control plane: istiod, and gateways of its own, "
             "may restart",
         )
 
 
-def _others(change: Change, said: set[tuple[str, ...]]) -> list[str]:
-    """Return the parts of the spec that differ beside what was said of others."""
-    known = tuple(".".join(path) for path in said if path)
-    old, new = (
-        dict(walk(at(tree, "spec"), "spec")) for tree in (change.old.inputs, change.new.inputs)
-    )
-    found = {
-        path
-        for path in old.keys() | new.keys()
-        if old.get(path) != new.get(path) and not path.startswith(known)
-    }
-    return sorted({".".join(path.split(".")[:2]) for path in found} - {"spec.version"})
-
-
-def _mtls(strict: bool) -> Told:
-    if strict:
+def _mtls(strict: Any) -> Told:
+    if strict is UNKNOWN:
+        yield Weight.INTERRUPTION, "may ask for strict mTLS or not: that is known after the update"
+    elif strict:
         yield (
             Weight.INTERRUPTION,
             "asks for strict mTLS: calls in plaintext, from pods without a sidecar, are refused "
@@ -90,10 +79,15 @@ def authentication(change: Change) -> Told:
     if change.operation is Operation.DELETE:
         if modes[0] == "STRICT":
             yield from _mtls(False)
+        else:
+            yield (
+                Weight.INTERRUPTION,
+                "is deleted: where it let plaintext in, it is refused if the mesh is strict",
+            )
     elif change.operation is Operation.CREATE and modes[1] != "STRICT":
         yield Weight.NOTICE, "lets plaintext in where it holds"
     elif modes[0] != modes[1]:
-        yield from _mtls(modes[1] == "STRICT")
+        yield from _mtls(modes[1] if modes[1] is UNKNOWN else modes[1] == "STRICT")
     elif differs(change, "spec"):
         yield Weight.INTERRUPTION, "changes for which pods or ports mTLS is asked for"
 

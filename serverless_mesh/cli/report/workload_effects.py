@@ -2,11 +2,16 @@
 
 from typing import Final
 
-from mesh_policy.reading.values import at, items, number, show, text
-from serverless_mesh.cli.report.effects import Told, Weight, differs
+from mesh_policy.reading.values import UNKNOWN, at, items, number, show, text
+from serverless_mesh.cli.report.effects import Told, Weight, differs, others
 from serverless_mesh.cli.report.preview import Change, Operation
 
 _TLS: Final = "kubernetes.io/tls"
+_SAID: Final = {
+    *(("spec", "config", key) for key in ("domain", "network", "istio", "observability")),
+    *(("spec", key) for key in ("ingress", "workloads", "deployments", "high-availability")),
+}
+"""What more is said of, where Knative's operator is told it."""
 
 
 def secret(change: Change) -> Told:
@@ -52,7 +57,21 @@ def serving(change: Change) -> Told:
             )
     if differs(change, "spec", "config", "istio"):
         yield Weight.INTERRUPTION, "changes the Gateways by which Knative Services are reached"
+    if differs(change, "spec", "ingress"):
+        yield from _ingress(change)
     yield from _workloads(change, "requests that wait in the activator may be tried again")
+
+
+def _ingress(change: Change) -> Told:
+    on = at(change.new.inputs, "spec", "ingress", "istio", "enabled")
+    if on is True or on is UNKNOWN:
+        yield Weight.INTERRUPTION, "changes which ingress serves Knative Services"
+    else:
+        yield (
+            Weight.OUTAGE,
+            "has Istio for its ingress no more: Knative Services are not served by the mesh's "
+            "gateways, unless by a class of their own",
+        )
 
 
 def _workloads(change: Change, meanwhile: str) -> Told:
@@ -65,6 +84,8 @@ def _workloads(change: Change, meanwhile: str) -> Told:
         yield Weight.INTERRUPTION, f"changes Knative's version: all its pods restart; {meanwhile}"
     if differs(change, "spec", "config", "observability"):
         yield Weight.NOTICE, "changes what is measured; requests are answered as before"
+    if rest := others(change, _SAID):
+        yield Weight.NOTICE, f"changes {', '.join(rest)}: Knative's pods read it, or restart"
 
 
 def _rolled(change: Change, key: str) -> set[str]:
@@ -110,7 +131,9 @@ def deployment(change: Change) -> Told:
             f"restarts its pods, one after the other; open connections end when they have drained."
             f"{alone}",
         )
-    if differs(change, "spec", "replicas"):
+    if replicas == 0 and differs(change, "spec", "replicas"):
+        yield Weight.OUTAGE, "has no pods from now"
+    elif differs(change, "spec", "replicas"):
         yield Weight.NOTICE, f"has {show(at(change.new.inputs, 'spec', 'replicas'))} pods from now"
 
 
@@ -136,6 +159,12 @@ def right(change: Change) -> Told:
         yield (
             Weight.OUTAGE,
             "is deleted: where the gateway reads its certificate by it, istiod sends that no more",
+        )
+    elif any(differs(change, key) for key in ("rules", "subjects", "roleRef")):
+        yield (
+            Weight.INTERRUPTION,
+            "changes who may read what: a gateway whose account may not read its certificate gets "
+            "it no more",
         )
 
 
