@@ -179,6 +179,7 @@ def test_what_is_made_is_told_and_what_is_deleted_or_replaced_is_wrong() -> None
     )
     assert not is_explained(replaced)
     assert as_text(replaced).count("deleted and made anew") == 1
+    assert "nothing changes" not in as_text(replaced)
     assert replaced.made == replaced.deleted == ()
 
 

@@ -77,7 +77,8 @@ def _object(each: Difference) -> Iterator[str]:
     if each.replaced:
         yield f"{each.ref}: {_REPLACED}"
     if not each.changes:
-        yield f"{each.ref}: nothing changes"
+        if not each.replaced:
+            yield f"{each.ref}: nothing changes"
         return
     yield f"{each.ref}:"
     said = ""
