@@ -155,6 +155,14 @@ class ServiceMesh2(MeshSection):
             "either: both Knative resources are annotated so."
         ),
     )
+    injection_by: Literal["both", "label", "annotation"] = Field(
+        default="both",
+        description=(
+            "How Knative's pods ask for a sidecar: by label, as newer documentation has it, by "
+            "annotation, as older has it, or by both. Each is enough for a member of the mesh; an "
+            "imported integration that keeps its own is not rolled out anew."
+        ),
+    )
 
     @property
     def ingress(self) -> Ingress:
@@ -164,7 +172,10 @@ class ServiceMesh2(MeshSection):
     @property
     def injection(self) -> Injection:
         """What the injector reads in pods; projects are members of the roll."""
-        return Injection({INJECT: "true"}, {INJECT: "true", REWRITE_PROBES: "true"})
+        asks = {INJECT: "true"}
+        labels = {} if self.injection_by == "annotation" else asks
+        annotations = {} if self.injection_by == "label" else asks
+        return Injection(labels, {**annotations, REWRITE_PROBES: "true"})
 
     @property
     def namespaces(self) -> dict[str, str]:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+from mesh_policy.documented.names import INJECT
 from mesh_policy.reading.objects import Given
 from mesh_policy.reading.values import changed
 from mesh_policy.world import World
 from serverless_mesh.cli.importing.nearest import Nearest, NothingToImportError, nearest
 from serverless_mesh.cli.importing.stack_file import written
-from serverless_mesh.settings import PROJECT, check
+from serverless_mesh.settings import PROJECT, ServiceMesh2, check
 from tests.policy.cases import Loader
 
 TESTS = Path(__file__).parents[1]
@@ -194,3 +195,19 @@ def test_without_an_integration_there_is_nothing_to_import(
 def test_a_port_that_is_no_number_is_passed_over() -> None:
     found = altered("service-mesh-2-vendor-tests", "ServiceEntry", "spec/ports", [{"number": {}}])
     assert found.settings["kafka"]["bootstrapServers"]
+
+
+@pytest.mark.parametrize("form", ["label", "annotation", "both"])
+def test_pods_go_on_to_ask_for_a_sidecar_as_they_do(form: str) -> None:
+    wanted = ServiceMesh2.model_validate({"version": 2, "injectionBy": form}).injection
+    asked = {"labels": dict(wanted.labels), "annotations": dict(wanted.annotations)}
+    assert {part for part, found in asked.items() if INJECT in found} == (
+        {"labels", "annotations"} if form == "both" else {f"{form}s"}
+    )
+    found = bodies("service-mesh-2")
+    for each in found:
+        spec = each.get("spec", {})
+        for entry in (*spec.get("deployments", ()), *spec.get("workloads", ())):
+            entry.update(asked)
+    expected = None if form == "both" else form
+    assert of(found).settings["mesh"].get("injectionBy") == expected

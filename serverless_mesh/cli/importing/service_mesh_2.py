@@ -2,12 +2,13 @@
 
 from typing import Any, Final
 
-from mesh_policy.documented.kinds import EVENTING, NAMESPACE, SERVING
-from mesh_policy.documented.names import KNATIVE_NAMESPACES, MEMBER_OF, NO_NETWORK_POLICIES
+from mesh_policy.documented.kinds import EVENTING, KAFKA, NAMESPACE, SERVING
+from mesh_policy.documented.names import INJECT, KNATIVE_NAMESPACES, MEMBER_OF, NO_NETWORK_POLICIES
 from mesh_policy.documented.variants import SERVICE_MESH_2
 from mesh_policy.mesh.mesh import Mesh
+from mesh_policy.reading.knative import workloads
 from mesh_policy.reading.objects import Object
-from mesh_policy.reading.values import UNKNOWN, items, show, text
+from mesh_policy.reading.values import UNKNOWN, at, items, mapping, show, text
 from mesh_policy.world import World
 from serverless_mesh.cli.importing.draft import Draft, others
 from serverless_mesh.control_plane import needed
@@ -54,7 +55,28 @@ def put(draft: Draft, world: World, mesh: Mesh, plane: Object) -> None:
             "Serverless makes no network policies here, and Service Mesh does: the update lets "
             "both make theirs, as documented. For none of both, set manageNetworkPolicy to false.",
         )
+    _put_injection(draft, world)
     _put_projects(draft, world, mesh)
+
+
+def _put_injection(draft: Draft, world: World) -> None:
+    every = [
+        entry
+        for kind in (SERVING, EVENTING, KAFKA)
+        for item in world.objects(kind)
+        for _, entry in workloads(item)
+    ]
+    parts = ("labels", "annotations")
+    asks = [part for part in parts if any(INJECT in mapping(at(each, part)) for each in every)]
+    if len(asks) != 1:
+        return
+    only = asks[0].removesuffix("s")
+    draft.put(("mesh", "injectionBy"), only, source="Knative's workloads")
+    draft.note(
+        "mesh",
+        f"Knative's workloads ask for sidecars by {only} alone, which is enough. Leave injectionBy "
+        "out, and they ask by both, when a rollout of them suits.",
+    )
 
 
 def _makes_none(world: World) -> bool:
