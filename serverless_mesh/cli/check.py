@@ -15,7 +15,7 @@ from mesh_policy.rule import Result, Rule, by_finding
 from mesh_policy.rules import RULES
 from serverless_mesh.cli import check_output
 from serverless_mesh.cli.completeness import NOTHING, is_integrated
-from serverless_mesh.cli.console import WRONG, OutputFile, note, stop, write
+from serverless_mesh.cli.console import WRONG, note, stop, write
 from serverless_mesh.cli.failures import COULD_NOT
 from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.cli.looking import (
@@ -24,9 +24,9 @@ from serverless_mesh.cli.looking import (
     Context,
     Files,
     Kubeconfig,
-    MeshNamespace,
     look,
 )
+from serverless_mesh.cli.options import MeshNamespace, OutputFile
 
 EPILOG: Final = epilog(
     "check --file manifests/",

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
@@ -15,9 +15,6 @@ STANDARD: Final = "-"
 """Names standard input, or standard output."""
 out = Output(highlight=False, soft_wrap=True)
 err = Output(stderr=True, highlight=False, soft_wrap=True)
-OutputFile = Annotated[
-    Path | None, typer.Option("--output", "-o", help="The file to write; stdout without it.")
-]
 
 
 def stop(message: str) -> typer.Exit:

@@ -26,9 +26,6 @@ Context = Annotated[str | None, typer.Option(help="The live cluster of this kube
 Kubeconfig = Annotated[
     Path | None, typer.Option(help="The kubeconfig, instead of your own; its cluster is read.")
 ]
-MeshNamespace = Annotated[
-    str | None, typer.Option(help="Namespace of the Serverless mesh, where it is not known.")
-]
 Complete = Annotated[
     bool,
     typer.Option(

@@ -8,9 +8,10 @@ import typer
 from mesh_policy.escaping import printable
 from mesh_policy.reading.documents import DocumentError, parse
 from mesh_policy.reading.files import FileError, read_text
-from serverless_mesh.cli.console import WRONG, OutputFile, err, out, stop, write
+from serverless_mesh.cli.console import WRONG, err, out, stop, write
 from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.cli.new_stack_file import command as new_stack_file
+from serverless_mesh.cli.options import OutputFile
 
 _LARGEST: Final = 16 << 20
 """Bytes of a stack file."""

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from serverless_mesh.cli.engine_words import UNKNOWN_MARKS
 from serverless_mesh.cli.main import app
 from serverless_mesh.cli.render.errors import RenderError
 from serverless_mesh.cli.render.folder import LIST
@@ -170,7 +171,7 @@ def test_a_key_that_a_preview_shows_is_not_written(tmp_path: Path, more: tuple[s
         assert KEY.splitlines()[1] not in text
 
 
-@pytest.mark.parametrize("value", [KEY, "[secret]", UNKNOWN])
+@pytest.mark.parametrize("value", [KEY, "[secret]", UNKNOWN, *sorted(UNKNOWN_MARKS - {UNKNOWN})])
 def test_what_is_secret_or_unknown_elsewhere_is_refused_and_not_said(
     tmp_path: Path, value: str
 ) -> None:

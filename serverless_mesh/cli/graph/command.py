@@ -10,7 +10,7 @@ from mesh_policy.documented.kinds import AUTHORIZATION_POLICY, Kind
 from mesh_policy.rule import Result, by_finding
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
-from serverless_mesh.cli.console import STANDARD, OutputFile, note, stop, write
+from serverless_mesh.cli.console import STANDARD, note, stop, write
 from serverless_mesh.cli.failures import COULD_NOT
 from serverless_mesh.cli.help_texts import epilog
 from serverless_mesh.cli.looking import (
@@ -19,9 +19,9 @@ from serverless_mesh.cli.looking import (
     Context,
     Files,
     Kubeconfig,
-    MeshNamespace,
     look,
 )
+from serverless_mesh.cli.options import MeshNamespace, OutputFile
 
 EPILOG: Final = epilog(
     "graph --context production --output production.svg",

@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from mesh_policy.escaping import in_json
-from serverless_mesh.cli.console import WRONG, OutputFile, note, stop, write
+from serverless_mesh.cli.console import WRONG, note, stop, write
+from serverless_mesh.cli.engine_words import LARGEST
 from serverless_mesh.cli.help_texts import epilog
+from serverless_mesh.cli.options import CurrentContext, MeshNamespace, OutputFile, OwnKubeconfig
 from serverless_mesh.cli.progress import working
 from serverless_mesh.errors import ServerlessMeshError
 
@@ -40,15 +42,9 @@ import_app = typer.Typer(
     ),
 )
 def settings(
-    context: Annotated[
-        str | None, typer.Option(help="The context of the kubeconfig; the current one without it.")
-    ] = None,
-    kubeconfig: Annotated[
-        Path | None, typer.Option(help="The kubeconfig, instead of your own.")
-    ] = None,
-    mesh: Annotated[
-        str | None, typer.Option(help="Namespace of the Serverless mesh, where it is not known.")
-    ] = None,
+    context: CurrentContext = None,
+    kubeconfig: OwnKubeconfig = None,
+    mesh: MeshNamespace = None,
     output: OutputFile = None,
 ) -> None:
     """Print the stack file whose settings come nearest to what is in the cluster."""
@@ -134,7 +130,7 @@ def differences(
             with working("previewing the stack"):
                 found = engine.preview(cwd, stack)
         else:
-            found = engine.read_preview(read_text(preview, 256 << 20)) or {}
+            found = engine.read_preview(read_text(preview, LARGEST)) or {}
     except ServerlessMeshError as error:
         raise stop(str(error)) from None
     except FileError as error:

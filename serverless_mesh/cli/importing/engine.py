@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mesh_policy.escaping import printable
 from mesh_policy.reading.ownership import IMPORT_FILE
-from mesh_policy.reading.values import at, items, text
+from serverless_mesh.cli.engine_words import failures
 from serverless_mesh.errors import ServerlessMeshError
 
 _SHOWN: Final = 4000
@@ -66,12 +66,7 @@ def read_preview(printed: str) -> dict[str, Any] | None:
         return None
     if not isinstance(found, dict):
         return None
-    errors = [
-        text(at(each, "message")).strip()
-        for each in items(found.get("diagnostics"))
-        if at(each, "severity") == "error"
-    ]
-    if said := "\n".join(errors):
+    if said := "\n".join(failures(found)):
         raise EngineError(f"pulumi preview stopped:\n{_words(said)}")
     return found
 

@@ -8,8 +8,9 @@ from typing import Annotated, Final
 import typer
 import yaml
 
-from serverless_mesh.cli.console import STANDARD, OutputFile, note, stop
+from serverless_mesh.cli.console import STANDARD, note, stop
 from serverless_mesh.cli.help_texts import epilog
+from serverless_mesh.cli.options import CurrentContext, OutputFile, OwnKubeconfig
 from serverless_mesh.cli.progress import working
 
 EPILOG: Final = epilog(
@@ -28,12 +29,8 @@ class MeshVersion(enum.StrEnum):
 
 
 def new_stack_file(
-    context: Annotated[
-        str | None, typer.Option(help="The context of the kubeconfig; the current one without it.")
-    ] = None,
-    kubeconfig: Annotated[
-        Path | None, typer.Option(help="The kubeconfig, instead of your own.")
-    ] = None,
+    context: CurrentContext = None,
+    kubeconfig: OwnKubeconfig = None,
     mesh: Annotated[
         MeshVersion | None, typer.Option(help="Version of Service Mesh, where both could be.")
     ] = None,

@@ -18,7 +18,7 @@ from mesh_policy.documented.kinds import (
     SUBSCRIPTION,
     Kind,
 )
-from mesh_policy.documented.variants import SERVICE_MESH_2, SERVICE_MESH_3, Variant, written
+from mesh_policy.documented.variants import VARIANTS, Variant, written
 from mesh_policy.findings import Ref
 from mesh_policy.mesh.mesh import Mesh
 from mesh_policy.observe import Observation, ObserveError, observe
@@ -72,7 +72,7 @@ class Found:
     @property
     def variants(self) -> list[Variant]:
         """The versions of Service Mesh whose operators are installed."""
-        return [each for each in (SERVICE_MESH_2, SERVICE_MESH_3) if self.installed(each)]
+        return [each for each in VARIANTS if self.installed(each)]
 
     @property
     def control_planes(self) -> list[Mesh]:

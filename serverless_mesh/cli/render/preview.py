@@ -10,17 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mesh_policy.reading.values import at, items, mapping, strings, text, walk
+from serverless_mesh.cli.engine_words import HIDDEN, SIGNATURE, UNKNOWN_MARKS, failures
 from serverless_mesh.cli.render.errors import RenderError
 
 COMMAND: Final = "pulumi preview --json --show-sames"
 """How a preview is made. It asks no cluster where the stack file has renderYamlToDirectory of the
 Kubernetes plugin, which no preview writes to."""
-UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine prints for a value that only an update makes known."""
-HIDDEN: Final = "[secret]"
-"""What the engine prints for a secret."""
-_SIGNED: Final = "4dabf18193072939515e22adb298388d"
-"""The key of values that the engine marks, as secrets that are shown."""
 _PLUGIN: Final = "kubernetes:"
 _PATCH: Final = "Patch"
 _NAMESPACE: Final = f"{_PLUGIN}core/v1:Namespace"
@@ -75,11 +70,7 @@ def _steps(content: str) -> list[Mapping[str, Any]]:
         document = None
     if not isinstance(document, dict) or not isinstance(document.get("steps", []), list):
         raise RenderError(f"this is not what `{COMMAND}` prints")
-    faults = [
-        text(each.get("message")).strip()
-        for each in map(mapping, items(document.get("diagnostics")))
-        if each.get("severity") == "error"
-    ]
+    faults = failures(document)
     if faults:
         raise RenderError("the preview failed: " + "; ".join(filter(None, faults)))
     if not isinstance(document.get("changeSummary"), dict):
@@ -160,7 +151,7 @@ def _place(body: Mapping[str, Any]) -> str:
 def open_values(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """List the path of each value that is not known, or a secret, and which of both it is."""
     for path, value in walk(body):
-        if value == UNKNOWN:
+        if isinstance(value, str) and value in UNKNOWN_MARKS:
             yield path, "only known after an update"
-        elif value == HIDDEN or path.endswith(f".{_SIGNED}"):
+        elif value == HIDDEN or path.endswith(f".{SIGNATURE}"):
             yield path, "a secret"

@@ -9,15 +9,15 @@ import typer
 
 from mesh_policy.reading.files import FileError
 from serverless_mesh.cli import console
-from serverless_mesh.cli.console import STANDARD, WRONG, OutputFile, stop, write
+from serverless_mesh.cli.console import STANDARD, WRONG, stop, write
+from serverless_mesh.cli.engine_words import LARGEST
 from serverless_mesh.cli.help_texts import epilog
+from serverless_mesh.cli.options import OutputFile
 from serverless_mesh.cli.report.comment import comment, may_go_on, unreadable
 from serverless_mesh.cli.report.merging import together
 from serverless_mesh.cli.report.preview import Preview
 from serverless_mesh.cli.report.reading import PreviewError, read
 
-_LARGEST: Final = 256 << 20
-"""Bytes of what the engine writes."""
 _STDIN: Final = Path(STANDARD)
 EPILOG: Final = epilog(
     "report preview.json",
@@ -83,6 +83,6 @@ class _ReadError(Exception):
 
 def _read(file: Path) -> Preview:
     try:
-        return read(console.read(file, _LARGEST))
+        return read(console.read(file, LARGEST))
     except (FileError, PreviewError) as error:
         raise _ReadError(file, str(error)) from None

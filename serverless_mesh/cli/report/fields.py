@@ -9,8 +9,9 @@ from typing import Any, Final
 from mesh_policy.escaping import printable
 from mesh_policy.reading.private_keys import holds_private_key
 from mesh_policy.reading.values import UNKNOWN, Unknown, text, walk
+from serverless_mesh.cli.engine_words import HIDDEN
 from serverless_mesh.cli.report.dates import until
-from serverless_mesh.cli.report.preview import HIDDEN, Change
+from serverless_mesh.cli.report.preview import Change
 
 LATER: Final = "known after the update"
 _ABSENT: Final = object()

@@ -10,9 +10,6 @@ from mesh_policy.findings import Ref
 from mesh_policy.reading.objects import kind_of
 from mesh_policy.reading.values import mapping, text
 
-HIDDEN: Final = "[secret]"
-"""What stands in the place of a secret, in the engine's words."""
-
 
 class Operation(StrEnum):
     """What becomes of a resource."""

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from mesh_policy.reading.private_keys import holds_private_key
 from mesh_policy.reading.values import UNKNOWN, items, mapping, strings, text
+from serverless_mesh.cli.engine_words import HIDDEN, SIGNATURE, UNKNOWN_MARKS
 from serverless_mesh.cli.report.merging import merged
 from serverless_mesh.cli.report.preview import (
-    HIDDEN,
     Change,
     Diagnostic,
     Operation,
@@ -24,20 +24,6 @@ from serverless_mesh.cli.report.preview import (
     State,
 )
 
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-"""The key by which the engine marks what is no plain value: secrets, files, references."""
-_UNKNOWN: Final = frozenset(
-    {
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-        "030794c1-ac77-496b-92df-f27374a8bd58",
-        "e48ece36-62e2-4504-bad9-02848725956a",
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-    }
-)
-"""What the engine writes for a value that only the update will tell."""
 _OPERATIONS: Final = {
     "same": Operation.SAME,
     "create": Operation.CREATE,
@@ -178,12 +164,12 @@ def _state(written: Mapping[str, Any]) -> State:
 def plain(value: Any) -> Any:
     """Return what the engine wrote with UNKNOWN and HIDDEN for what it does not tell."""
     if isinstance(value, dict):
-        if _SIGNATURE in value:
+        if SIGNATURE in value:
             return HIDDEN
         return {key: plain(child) for key, child in value.items()}
     if isinstance(value, list):
         return [plain(child) for child in value]
-    return UNKNOWN if isinstance(value, str) and value in _UNKNOWN else value
+    return UNKNOWN if isinstance(value, str) and value in UNKNOWN_MARKS else value
 
 
 def _said(event: Mapping[str, Any]) -> Said:
