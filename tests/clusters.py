@@ -1,6 +1,8 @@
 """The real API server, one a session, and stacks of the real engine on it."""
 
+import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,10 @@ from typing import Any
 import pytest
 from kubernetes.dynamic import DynamicClient
 
-from harness import PulumiStack, StackFactory, make_stack, playing_operators
+from harness import FreshCluster, playing_operators
+from stacks import PulumiStack, StackFactory, make_stack
 from tests.emptying import Emptying
-from toolchain.cluster import Cluster
+from toolchain.cluster import DEFINITIONS, Cluster
 from toolchain.paths import BIN
 
 
@@ -20,11 +23,39 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def emptying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emptying]:
-    """The session's cluster, started when the first test asks for it."""
+def fresh_cluster(tmp_path_factory: pytest.TempPathFactory) -> FreshCluster:
+    """Makes clusters that nobody has used, in a folder and with flags for the API server.
+
+    To make the definitions served is most of a start, so one cluster does it for all of the run.
+    """
     if not (BIN / "kube-apiserver").exists():
         pytest.fail("the local environment is not set up: run `make setup` (or `make test`)")
-    with Cluster(tmp_path_factory.mktemp("cluster")) as running:
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    kept = run / "definitions-served"
+    with (run / "definitions-served.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            folder = tmp_path_factory.mktemp("first")
+            with Cluster(folder):
+                pass
+            folder.rename(kept)
+
+    def fresh(folder: Path, *api_server_flags: str) -> Cluster:
+        folder.mkdir(exist_ok=True)
+        shutil.copytree(kept / "etcd", folder / "etcd")
+        shutil.copy(kept / DEFINITIONS, folder / DEFINITIONS)
+        return Cluster(folder, *api_server_flags)
+
+    return fresh
+
+
+@pytest.fixture(scope="session")
+def emptying(
+    fresh_cluster: FreshCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Emptying]:
+    """The session's cluster, started when the first test asks for it."""
+    with fresh_cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield Emptying(running)
 
 
@@ -74,6 +105,4 @@ def pulumi_stack(cluster: Cluster, tmp_path: Path) -> Iterator[StackFactory]:
 
     yield make
     for stack in reversed(made):
-        # Whatever a test leaves behind must not reach the next one.
-        stack.run("cancel", "--yes")
-        stack.destroy()
+        stack.take_down()

@@ -1,132 +1,22 @@
-"""Runs the real engine on a stack of its own, as a user would: through the command line."""
+"""What tests on a cluster share: roles, the operators' stand-in, waiting."""
 
-import json
-import os
-import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from compileall import compile_dir
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any
 
 import yaml
 from kubernetes import client, utils
 
 from toolchain.cluster import Cluster
-from toolchain.environment import pulumi_environment
 from toolchain.operators.running import running_operators
-from toolchain.paths import BIN, ROOT
+from toolchain.paths import ROOT
 
+FreshCluster = Callable[..., Cluster]
+"""Makes a cluster that nobody has used, of a folder and flags for the API server."""
 PAUSE = 0.1
 """Seconds between two questions about what can't be watched."""
-PROGRAM_FILES = ("Pulumi.yaml", "__main__.py", "components", "preflight")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a command printed (both streams, in order) and how it ended."""
-
-    output: str
-    code: int
-
-
-@dataclass(frozen=True)
-class PulumiStack:
-    """One stack of one project, with its own state; every call is a real `pulumi` process."""
-
-    project: Path
-    name: str
-    env: Mapping[str, str]
-
-    def run(
-        self,
-        *arguments: str,
-        env: Mapping[str, str] | None = None,
-        stdin: IO[str] | int = subprocess.DEVNULL,
-    ) -> Run:
-        """Run `pulumi` with the arguments, whatever it says."""
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.project,
-            env={**self.env, **(env or {})},
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Run(done.stdout, done.returncode)
-
-    def command(self, *arguments: str) -> list[str]:
-        return [str(BIN / "pulumi"), *arguments, "--non-interactive", "--color=never"]
-
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start `pulumi` and leave it running; the caller waits for its end."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.project,
-            env=dict(self.env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def succeed(self, *arguments: str) -> str:
-        run = self.run(*arguments)
-        assert run.code == 0, run.output
-        return run.output
-
-    def fail(self, *arguments: str) -> str:
-        run = self.run(*arguments)
-        assert run.code != 0, run.output
-        return run.output
-
-    def up(self, *arguments: str) -> str:
-        """Update at once; previews are asked for by name, since they take as long again."""
-        return self.succeed("up", "--yes", "--skip-preview", *arguments)
-
-    def preview(self, *arguments: str) -> str:
-        return self.succeed("preview", "--diff", *arguments)
-
-    def refresh(self, *arguments: str) -> str:
-        return self.succeed("refresh", "--yes", "--skip-preview", "--diff", *arguments)
-
-    def destroy(self, *arguments: str) -> str:
-        return self.succeed("destroy", "--yes", "--skip-preview", *arguments)
-
-    def configure(self, values: Mapping[str, object] | None = None, **more: object) -> None:
-        """Set config values of the project, by keys such as `mesh.namespace`; lists as such."""
-        given: list[str] = []
-        for key, value in {**(values or {}), **more}.items():
-            if isinstance(value, list):
-                self.remove(key)
-                given += (f"{key}[{index}]={item}" for index, item in enumerate(value))
-            else:
-                given.append(f"{key}={str(value).lower() if isinstance(value, bool) else value}")
-        # At once, since each start of `pulumi` takes its time.
-        pairs = (part for each in given for part in ("--plaintext", each))
-        self.succeed("config", "set-all", "--path", *pairs)
-
-    def remove(self, key: str) -> None:
-        """Remove a config value, or a section; that it is not there is no error."""
-        self.run("config", "rm", "--path", key)
-
-    def outputs(self) -> dict[str, Any]:
-        return dict(json.loads(self.succeed("stack", "output", "--json", "--show-secrets")))
-
-    def state(self) -> str:
-        """Return the state file's text as it lies on disk (secrets encrypted)."""
-        files = Path(self.env["PULUMI_BACKEND_URL"].removeprefix("file://"))
-        (file,) = (files / ".pulumi" / "stacks").rglob(f"{self.name}.json")
-        return file.read_text("utf-8")
-
-    def resources(self) -> list[dict[str, Any]]:
-        exported = json.loads(self.succeed("stack", "export"))
-        return list(exported["deployment"].get("resources", []))
 
 
 def roles(*files: str) -> Iterator[dict[str, Any]]:
@@ -193,12 +83,6 @@ def example(name: str) -> Path:
     return ROOT / "examples" / f"Pulumi.{name}.yaml"
 
 
-class StackFactory(Protocol):
-    """Makes a stack of the program text given, or of this project's own program."""
-
-    def __call__(self, program: str | None = None, name: str = "test") -> PulumiStack: ...
-
-
 @contextmanager
 def playing_operators(cluster: Cluster) -> Iterator[None]:
     """Run the operators' stand-in, which sets the Ready conditions that a stack waits for."""
@@ -214,47 +98,3 @@ def until(condition: Callable[[], bool], within: float) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not so after {within} s"
         time.sleep(PAUSE)
-
-
-def make_stack(
-    folder: Path,
-    kubeconfig: Path,
-    *,
-    program: str | None = None,
-    stack_file: Path | None = None,
-    name: str = "test",
-) -> PulumiStack:
-    """Make a stack of a one-file program, or (without one) of this project's own program.
-
-    A `stack_file` is copied before the stack is made, as a user does it.
-    """
-    project = folder / "project"
-    project.mkdir(parents=True)
-    if program is None:
-        for file in PROGRAM_FILES:
-            if (ROOT / file).is_dir():
-                # With what Python makes of it, so that no stack's first run does that again.
-                compile_dir(ROOT / file, quiet=1)
-                unfinished = shutil.ignore_patterns("*.pyc.*")
-                shutil.copytree(ROOT / file, project / file, ignore=unfinished)
-            elif (ROOT / file).exists():
-                shutil.copyfile(ROOT / file, project / file)
-    else:
-        (project / "Pulumi.yaml").write_text("name: trial\nruntime: python\n", "utf-8")
-        (project / "__main__.py").write_text(program, "utf-8")
-    passphrase = folder / "passphrase"
-    passphrase.write_text("only for this test", "utf-8")
-    env = pulumi_environment(folder / "state", passphrase)
-    # The project's copy, not the installed one, is what the program imports.
-    stack = PulumiStack(
-        project, name, {**env, "PYTHONPATH": str(project), "HOME": os.environ["HOME"]}
-    )
-    place = {}
-    if stack_file is not None:
-        shutil.copyfile(stack_file, project / f"Pulumi.{name}.yaml")
-        place = {"kubernetes:context": yaml.safe_load(kubeconfig.read_text())["current-context"]}
-    stack.succeed("stack", "init", name)
-    # So that tests can destroy what they made; `test_ownership.py` has the default.
-    unprotected = {"protect": False} if program is None else {}
-    stack.configure({"kubernetes:kubeconfig": kubeconfig, **place, **unprotected})
-    return stack

@@ -10,15 +10,8 @@ import yaml
 from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
 
-from harness import (
-    CERTIFICATES,
-    PulumiStack,
-    grant,
-    make_stack,
-    played_cert_manager,
-    playing_operators,
-    roles,
-)
+from harness import CERTIFICATES, FreshCluster, grant, played_cert_manager, playing_operators, roles
+from stacks import PulumiStack, make_stack
 from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 
@@ -70,7 +63,9 @@ def lines(*files: str) -> list[Line]:
 
 
 @pytest.fixture(scope="module")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emptying]:
+def audited(
+    fresh_cluster: FreshCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Emptying]:
     folder = tmp_path_factory.mktemp("audited")
     policy = folder / "audit.yaml"
     rules = [{"level": "Metadata", "users": [USER]}, {"level": "None"}]
@@ -78,7 +73,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emptying]:
         yaml.safe_dump({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules}), "utf-8"
     )
     flags = (f"--audit-policy-file={policy}", f"--audit-log-path={folder / 'audit.log'}")
-    with Cluster(folder, *flags) as cluster:
+    with fresh_cluster(folder, *flags) as cluster:
         yield Emptying(cluster)
 
 
@@ -143,17 +138,13 @@ def test_each_line_is_needed_and_all_are_enough(own: Cluster, tmp_path: Path) ->
                 "verification.image": "openshift/hello-openshift",
                 "verification.project": "shop",
                 "operators.approval": "Automatic",
+                "knative.labelledSecrets": [{"namespace": "shop", "name": "shop-tls"}],
+                "domainMappings": [
+                    {"host": "www.example.org", "project": "shop", "service": "hello"}
+                ],
             },
             projects=["shop"],
         )
-        for path, value in {
-            "knative.labelledSecrets[0].namespace": "shop",
-            "knative.labelledSecrets[0].name": "shop-tls",
-            "domainMappings[0].host": "www.example.org",
-            "domainMappings[0].project": "shop",
-            "domainMappings[0].service": "hello",
-        }.items():
-            stack.succeed("config", "set", "--path", path, value)
         live(stack, kubeconfig, api)
         unused(own.folder / "audit.log", lines(*files, "destroy", "destroy-service-mesh-2"))
 

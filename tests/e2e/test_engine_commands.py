@@ -9,7 +9,8 @@ import pytest
 import yaml
 from kubernetes import client
 
-from harness import PulumiStack, make_stack, playing_operators
+from harness import FreshCluster, playing_operators
+from stacks import PulumiStack, make_stack
 from toolchain.cluster import Cluster
 
 pytestmark = pytest.mark.e2e
@@ -18,9 +19,9 @@ ROLL = ("maistra.io", "v1", "istio-system", "servicemeshmemberrolls", "default")
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def own(fresh_cluster: FreshCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("commands") / "cluster"
-    with Cluster(folder) as running, playing_operators(running):
+    with fresh_cluster(folder) as running, playing_operators(running):
         yield running
 
 
@@ -53,7 +54,7 @@ def test_a_review_shows_a_change_field_by_field(deployed: PulumiStack) -> None:
     assert "~ maistra.io/v1:ServiceMeshMemberRoll: (update)" in said.replace("kubernetes:", "")
     assert '+ [2]: "shop"' in said
     assert "replace" not in said
-    deployed.succeed("config", "rm", "projects")
+    deployed.remove("projects")
 
 
 def test_a_target_is_updated_alone(deployed: PulumiStack, own: Cluster) -> None:
@@ -62,8 +63,7 @@ def test_a_target_is_updated_alone(deployed: PulumiStack, own: Cluster) -> None:
     assert members(own) == ["knative-serving", "knative-eventing", "default"]
     assert "ServiceMeshControlPlane basic" not in said
     assert "1 updated" in said
-    for key in ("projects", "terminationDrainDuration"):
-        deployed.succeed("config", "rm", key)
+    deployed.remove("projects", "mesh.drainDuration")
     deployed.up()
     assert members(own) == ["knative-serving", "knative-eventing"]
 
@@ -94,13 +94,13 @@ def test_another_address_of_the_same_cluster_replaces_nothing(
     deployed: PulumiStack, own: Cluster, tmp_path: Path
 ) -> None:
     before = deployed.resources()
-    deployed.succeed("config", "set", "kubernetes:kubeconfig", str(elsewhere(own, tmp_path)))
+    deployed.configure({"kubernetes:kubeconfig": elsewhere(own, tmp_path)})
     said = deployed.up()
     assert "replaced" not in said
     assert {r["urn"]: r.get("id") for r in deployed.resources()} == {
         r["urn"]: r.get("id") for r in before
     }
-    deployed.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig))
+    deployed.configure({"kubernetes:kubeconfig": own.kubeconfig})
     deployed.up()
 
 
@@ -108,12 +108,12 @@ def test_another_cluster_is_refused_before_anything_is_touched(
     deployed: PulumiStack, own: Cluster, cluster: Cluster
 ) -> None:
     before = deployed.state()
-    deployed.succeed("config", "set", "kubernetes:kubeconfig", str(cluster.kubeconfig))
+    deployed.configure({"kubernetes:kubeconfig": cluster.kubeconfig})
     for command in (("preview",), ("up", "--yes", "--skip-preview")):
         said = deployed.fail(*command)
         assert "this stack's objects are on another cluster" in said, said
         assert "pulumi stack init" in said
-    deployed.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig))
+    deployed.configure({"kubernetes:kubeconfig": own.kubeconfig})
     assert members(own)
     assert len(json.loads(before)["checkpoint"]["latest"]["resources"]) == len(deployed.resources())
     deployed.up("--expect-no-changes")
@@ -135,8 +135,7 @@ def test_the_plugins_other_settings_keep_working(
     with file.open() as text:
         done = stack.run("config", "set", "--secret", "kubernetes:kubeconfig", stdin=text)
     assert done.code == 0, done.output
-    stack.succeed("config", "set", "kubernetes:context", "local")
-    stack.succeed("config", "set", "--path", "kubernetes:kubeClientSettings.qps", "77")
+    stack.configure({"kubernetes:context": "local", "kubernetes:kubeClientSettings.qps": 77})
     stack.succeed("up", "--yes")
     providers = [r for r in stack.resources() if r["type"] == "pulumi:providers:kubernetes"]
     assert len(providers) == 2
@@ -150,8 +149,8 @@ def test_the_plugins_other_settings_keep_working(
 def test_what_is_rendered_needs_no_cluster(tmp_path: Path) -> None:
     stack = make_stack(tmp_path / "stack", tmp_path / "nowhere")
     rendered = tmp_path / "rendered"
-    stack.succeed("config", "rm", "kubernetes:kubeconfig")
-    stack.succeed("config", "set", "kubernetes:renderYamlToDirectory", str(rendered))
+    stack.remove("kubernetes:kubeconfig")
+    stack.configure({"kubernetes:renderYamlToDirectory": rendered})
     said = stack.fail("preview")
     assert "serverless-mesh:appsDomain is not set" in said
     stack.configure(appsDomain="apps.openshift.example.com")

@@ -8,7 +8,8 @@ import pytest
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 
-from harness import PulumiStack, example, make_stack, playing_operators
+from harness import example, playing_operators
+from stacks import PulumiStack, make_stack
 from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK

@@ -19,7 +19,8 @@ import pytest
 from kubernetes import client, dynamic
 from kubernetes.client import ApiException
 
-from harness import PulumiStack, Run, grant, make_stack, roles, until
+from harness import grant, roles, until
+from stacks import PulumiStack, Run, make_stack
 from toolchain.cluster import Cluster
 from toolchain.operators.orders import CONFIG_MAP, NAMESPACE
 
@@ -201,9 +202,6 @@ class Trial:
     def fail(self) -> str:
         return self.stack.fail("up", "--yes", "--skip-preview")
 
-    def deployment(self) -> dict[str, Any]:
-        return dict(json.loads(self.stack.succeed("stack", "export"))["deployment"])
-
     def authority(self) -> str:
         """Return the certificate authority's certificate as the state has it."""
         (found,) = (r for r in self.stack.resources() if r["type"].endswith(":SelfSignedCert"))
@@ -225,7 +223,7 @@ class Trial:
 
     def assert_whole(self) -> None:
         """State and cluster have the same objects, each once; nothing is undecided."""
-        deployment = self.deployment()
+        deployment = self.stack.deployment()
         assert not deployment.get("pending_operations")
         resources = deployment["resources"]
         urns = [resource["urn"] for resource in resources]
@@ -422,7 +420,7 @@ def test_no_right_to_one_kind(trial: Trial) -> None:
         grant(api, documents)
     until(lambda: may("get"), PATIENCE)
     kubeconfig = trial.cluster.kubeconfig_for(user)
-    trial.stack.succeed("config", "set", "kubernetes:kubeconfig", str(kubeconfig))
+    trial.stack.configure({"kubernetes:kubeconfig": kubeconfig})
     said = trial.fail()
     assert f'User "{user}" cannot patch resource "{kind}"' in said
     assert "KnativeEventing (knative-eventing)" in said
@@ -489,7 +487,7 @@ def test_a_killed_engine(trial: Trial) -> None:
     assert "the stack is currently locked" in said
     assert "pulumi cancel" in said
     trial.stack.succeed("cancel", "--yes")
-    (pending,) = trial.deployment()["pending_operations"]
+    (pending,) = trial.stack.deployment()["pending_operations"]
     urn = pending["resource"]["urn"]
     assert pending["type"] == "creating"
     assert urn.endswith("::basic")

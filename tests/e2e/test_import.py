@@ -12,7 +12,8 @@ import pytest
 import yaml
 from kubernetes.dynamic import DynamicClient
 
-from harness import PulumiStack, Run, make_stack, playing_operators
+from harness import playing_operators
+from stacks import PulumiStack, Run, make_stack
 from tests.emptying import Emptying
 from tests.policy.cases import Loader
 from toolchain.cluster import Cluster

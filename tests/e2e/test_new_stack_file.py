@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import Run, make_stack
+from stacks import Run, make_stack
 from toolchain.cluster import Cluster
 from toolchain.paths import VENV
 

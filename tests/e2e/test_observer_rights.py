@@ -13,7 +13,7 @@ from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
 from typer.testing import CliRunner, Result
 
-from harness import grant, make_stack, playing_operators, roles, until
+from harness import FreshCluster, grant, playing_operators, roles, until
 from mesh_policy.cluster.api import Api
 from mesh_policy.documented.kinds import SECRET
 from mesh_policy.findings import Ref
@@ -22,6 +22,7 @@ from mesh_policy.rules import RULES
 from mesh_policy.world import World
 from serverless_mesh.cli.graph.command import ALSO_READ
 from serverless_mesh.cli.main import app
+from stacks import make_stack
 from tests.policy.integration import BROKEN, documented
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
@@ -310,9 +311,11 @@ def test_the_observer_can_not_list_secrets_or_write_anything(door: Door) -> None
             assert door.may(verb, group, resource) == (verb == "list"), (verb, group, resource)
 
 
-def test_the_pack_runs_with_the_roles_of_deploy(tmp_path: Path) -> None:
+def test_the_pack_runs_with_the_roles_of_deploy(
+    fresh_cluster: FreshCluster, tmp_path: Path
+) -> None:
     with (
-        Cluster(tmp_path / "cluster") as cluster,
+        fresh_cluster(tmp_path / "cluster") as cluster,
         playing_operators(cluster),
         cluster.client() as api,
     ):

@@ -1,6 +1,5 @@
 """The optional parts, put up by the real engine on the real API server."""
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from harness import PAUSE, PulumiStack, make_stack, playing_operators
+from harness import PAUSE, FreshCluster, playing_operators
+from stacks import PulumiStack, make_stack
 from tests.policy.cases import tls_data
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
@@ -42,19 +42,18 @@ def deployed(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             "verification.image": "openshift/hello-openshift",
             "verification.project": "shop",
             "operators.approval": "Automatic",
+            "knative.labelledSecrets": [{"namespace": "shop", "name": "shop-tls"}],
+            "domainMappings": [
+                {
+                    "host": "www.example.org",
+                    "project": "shop",
+                    "service": "hello",
+                    "secret": "shop-tls",
+                }
+            ],
         },
         projects=["shop"],
     )
-    structures = {
-        "knative.labelledSecrets": [{"namespace": "shop", "name": "shop-tls"}],
-        "domainMappings": [
-            {"host": "www.example.org", "project": "shop", "service": "hello", "secret": "shop-tls"}
-        ],
-    }
-    for key, value in structures.items():
-        for index, entry in enumerate(value):
-            for name, text in entry.items():
-                stack.succeed("config", "set", "--path", f"{key}[{index}].{name}", text)
     stack.succeed("up", "--yes", *PACK)
     yield stack
     stack.destroy()
@@ -169,8 +168,8 @@ def test_destroy_leaves_the_labelled_secret_as_it_was(own: Cluster, tmp_path: Pa
     assert after.metadata.labels == before.metadata.labels == {"team": "bank"}
 
 
-def test_a_missing_operator_is_named(own: Cluster, tmp_path: Path) -> None:
-    with Cluster(tmp_path / "cluster") as bare:
+def test_a_missing_operator_is_named(fresh_cluster: FreshCluster, tmp_path: Path) -> None:
+    with fresh_cluster(tmp_path / "cluster") as bare:
         with bare.client() as api:
             client.ApiextensionsV1Api(api).delete_custom_resource_definition(
                 "knativeservings.operator.knative.dev"
@@ -180,18 +179,21 @@ def test_a_missing_operator_is_named(own: Cluster, tmp_path: Path) -> None:
         assert "the OpenShift Serverless operator is not installed" in said
         assert "operator.knative.dev/v1beta1 KnativeServing" in said
         assert "serverless-mesh:operators" in said
-        resources: list[dict[str, Any]] = json.loads(stack.succeed("stack", "export"))[
-            "deployment"
-        ].get("resources", [])
         assert not [
-            each for each in resources if each.get("custom") and "kubernetes" in each["type"]
+            each
+            for each in stack.resources()
+            if each.get("custom") and "kubernetes" in each["type"]
         ]
 
 
-def test_operators_bring_their_definitions(tmp_path: Path) -> None:
+def test_operators_bring_their_definitions(fresh_cluster: FreshCluster, tmp_path: Path) -> None:
     """The Lifecycle Manager is played: definitions come some time after the subscriptions."""
     groups = ("maistra.io", "operator.knative.dev", "networking.istio.io")
-    with Cluster(tmp_path / "cluster") as bare, playing_operators(bare), bare.client() as api:
+    with (
+        fresh_cluster(tmp_path / "cluster") as bare,
+        playing_operators(bare),
+        bare.client() as api,
+    ):
         order = client.V1ConfigMap(
             metadata=client.V1ObjectMeta(name="operators-stand-in"), data={"Subscription": "hold"}
         )

@@ -11,13 +11,8 @@ from kubernetes import client, watch
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
 
-from harness import (
-    CERTIFICATES,
-    PulumiStack,
-    make_stack,
-    played_cert_manager,
-    playing_operators,
-)
+from harness import CERTIFICATES, played_cert_manager, playing_operators
+from stacks import PulumiStack, make_stack
 from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
@@ -142,7 +137,7 @@ def others(own: Cluster) -> Iterator[Others]:
 def stack(own: Cluster, tmp_path: Path) -> PulumiStack:
     """A stack with the defaults, so that it is protected."""
     made = make_stack(tmp_path / "stack", own.kubeconfig)
-    made.succeed("config", "rm", "protect")
+    made.remove("protect")
     return made
 
 
@@ -154,7 +149,7 @@ def test_another_name_and_another_backend_touch_nothing(
     kept = [*others.settle_in("istio-system", "knative-serving", "shop"), PLANE, ROLL, SECRET]
     before = others.record(kept)
     stack.succeed("stack", "rename", "renamed")
-    renamed = replace(stack, name="renamed")
+    renamed = stack.named("renamed")
     said = renamed.succeed("up", "--yes", *PACK, "--expect-no-changes")
     assert "created" not in said
     assert others.record(kept) == before
@@ -165,8 +160,6 @@ def test_another_name_and_another_backend_touch_nothing(
     backend.mkdir()
     moved = replace(renamed, env={**renamed.env, "PULUMI_BACKEND_URL": f"file://{backend}"})
     moved.succeed("stack", "init", "renamed")
-    moved.configure(projects=["shop"])
-    moved.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig))
     moved.succeed("stack", "import", "--file", str(tmp_path / "exported.json"), "--force")
     said = moved.succeed("up", "--yes", *PACK)
     assert "created" not in said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import PulumiStack, make_stack
+from stacks import PulumiStack, make_stack
 from tests.emptying import Emptying
 from toolchain.paths import ROOT
 
@@ -38,7 +38,7 @@ def foreign(emptying: Emptying, tmp_path: Path) -> Iterator[PulumiStack]:
         stack = make_stack(tmp_path / "foreign", cluster.kubeconfig, program=FOREIGN)
         (stack.project / "deep").mkdir()
         shutil.copy(cluster.kubeconfig, stack.project / "kubeconfig")
-        stack.succeed("config", "set", "kubernetes:kubeconfig", "./kubeconfig")
+        stack.configure({"kubernetes:kubeconfig": "./kubeconfig"})
         # Elsewhere than the project: what is relative is so to the project.
         env = {name: text for name, text in stack.env.items() if name != "PYTHONPATH"}
         yield replace(stack, env=env)

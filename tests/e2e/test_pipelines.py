@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from harness import PulumiStack, make_stack
+from stacks import PulumiStack, make_stack
 from tests.forge import TOKEN, Forge, forge
 from tests.workflows import PIPELINES, Workflow
 from toolchain.cluster import Cluster
@@ -25,7 +25,7 @@ MARKER = f"<!-- serverless-mesh report: serverless-mesh/{STACK} -->"
 @pytest.fixture(scope="module")
 def stack(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> PulumiStack:
     made = make_stack(tmp_path_factory.mktemp("stack"), own.kubeconfig, name=STACK)
-    made.run("config", "rm", "kubernetes:kubeconfig")
+    made.remove("kubernetes:kubeconfig")
     made.configure(appsDomain="apps.openshift.example.com")
     shutil.copytree(PIPELINES, made.project / "examples" / "pipelines")
     # What it makes is emptied with the cluster, and its state is nobody's.

@@ -17,10 +17,10 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
 from typer.testing import CliRunner
 
-from harness import PulumiStack, make_stack
 from mesh_policy.crossguard.names import GATE, OBSERVED
 from mesh_policy.reading.objects import ref_of
 from serverless_mesh.cli.main import app
+from stacks import PulumiStack, make_stack
 from tests.policy.integration import BROKEN, broken, documented, merged
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from kubernetes import client
 
-from harness import PulumiStack, StackFactory, make_stack
 from mesh_policy.crossguard.names import GATE, OBSERVED, UNDETERMINED
+from stacks import PulumiStack, StackFactory, make_stack
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -121,7 +121,7 @@ def test_a_cluster_that_does_not_answer(stack: PulumiStack, observe: str, tmp_pa
     content = {"current-context": "c", "clusters": [cluster], "contexts": [context], "users": []}
     nowhere.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", **content}), "utf-8")
     stack.configure(appsDomain="apps.openshift.example.com")
-    stack.succeed("config", "set", "kubernetes:kubeconfig", str(nowhere))
+    stack.configure({"kubernetes:kubeconfig": nowhere})
     config: dict[str, Any] = {"enforcementLevel": "mandatory", "observe": observe}
     if observe == "best-effort":
         # Where it is required, it is asked for as long as by default.
@@ -167,7 +167,7 @@ def test_a_kind_that_may_not_be_read_stops_the_run_and_is_said_with_the_right_to
         }
         rbac.create_cluster_role(role)
         rbac.create_cluster_role_binding(binding)
-    stack.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig_for("some")))
+    stack.configure({"kubernetes:kubeconfig": own.kubeconfig_for("some")})
     unread = "Gateway.networking.istio.io can't be listed"
     grant = 'grant apiGroups: ["networking.istio.io"], resources: ["gateways"], verbs: ["list"]'
     said = stack.fail("preview", *PACK)
@@ -180,7 +180,7 @@ def test_a_kind_that_may_not_be_read_stops_the_run_and_is_said_with_the_right_to
     assert said.count(unread) == 1
     assert f"{grant} ({CONFLICT}, " in said
     assert f"[advisory] [severity: low]  {UNDETERMINED}" in said
-    stack.succeed("config", "set", "kubernetes:kubeconfig", str(own.kubeconfig))
+    stack.configure({"kubernetes:kubeconfig": own.kubeconfig})
 
 
 GATEWAY_PROGRAM = """

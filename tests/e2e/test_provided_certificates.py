@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kubernetes import client
 
-from harness import CERTIFICATES, PulumiStack, example, make_stack, played_cert_manager
+from harness import CERTIFICATES, example, played_cert_manager
+from stacks import PulumiStack, make_stack
 from tests.policy.cases import certificate, private_key, private_pem
 from toolchain.cluster import Cluster
 
@@ -41,14 +42,13 @@ def stack(own: Cluster, tmp_path: Path) -> Iterator[PulumiStack]:
 
 
 def provide(stack: PulumiStack, key: str | None = None, **certificates: str) -> None:
-    """Set what is provided: the key as a secret, by files rather than arguments."""
-    values = {f"certificate.{name}": text for name, text in certificates.items()}
-    for path, text in {**values, **({"privateKey": key} if key else {})}.items():
-        secret = "--secret" if path == "privateKey" else "--plaintext"
+    """Set what is provided: the key as a secret, by a file rather than an argument."""
+    stack.configure({f"certificate.{name}": text for name, text in certificates.items()})
+    if key is not None:
         file = stack.project / "value.pem"
-        file.write_text(text, "utf-8")
+        file.write_text(key, "utf-8")
         with file.open() as content:
-            done = stack.run("config", "set", "--path", secret, path, stdin=content)
+            done = stack.run("config", "set", "--secret", "privateKey", stdin=content)
         assert done.code == 0, done.output
         file.unlink()
 

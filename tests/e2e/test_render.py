@@ -17,10 +17,11 @@ from kubernetes.dynamic import DynamicClient
 from lupa.lua51 import LuaRuntime
 from typer.testing import CliRunner
 
-from harness import CERTIFICATES, PulumiStack, make_stack, until
+from harness import CERTIFICATES, until
 from serverless_mesh.cli.main import app
 from serverless_mesh.cli.render.folder import LIST
 from serverless_mesh.cli.render.preview import COMMAND
+from stacks import PulumiStack, make_stack
 from tests.policy.cases import certificate, private_key, private_pem
 from toolchain.cluster import Cluster
 from toolchain.gitops import GITOPS

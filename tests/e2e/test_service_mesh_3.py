@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness import PulumiStack, example, make_stack
+from harness import example
+from stacks import PulumiStack, make_stack
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 

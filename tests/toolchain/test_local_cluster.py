@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from kubernetes import client, config
 
+from harness import FreshCluster
 from toolchain import processes
 from toolchain.cluster import Cluster
 
@@ -49,8 +50,10 @@ def test_a_user_without_roles_may_do_nothing(cluster: Cluster) -> None:
     assert caught.value.status == 403
 
 
-def test_a_killed_api_server_comes_back_at_the_same_address(tmp_path: Path) -> None:
-    with Cluster(tmp_path / "cluster") as own, own.client() as api:
+def test_a_killed_api_server_comes_back_at_the_same_address(
+    fresh_cluster: FreshCluster, tmp_path: Path
+) -> None:
+    with fresh_cluster(tmp_path / "cluster") as own, own.client() as api:
         create_namespace(api, "kept")
         own.kill_api_server()
         own.start_api_server()

@@ -3,12 +3,14 @@
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import PulumiStack, StackFactory, make_stack
+from plugins import ATTACH
+from stacks import PulumiStack, StackFactory, make_stack
 
 pytestmark = pytest.mark.e2e
 
@@ -58,7 +60,9 @@ pulumi.export("uuid", uuid.result)
 def make(tmp_path: Path) -> StackFactory:
     def made(program: str | None = None, name: str = "test") -> PulumiStack:
         folder = tmp_path / "stack"
-        return make_stack(folder, folder / "no-kubeconfig", program=program, name=name)
+        stack = make_stack(folder, folder / "no-kubeconfig", program=program, name=name)
+        # Here the engine starts them itself.
+        return replace(stack, env={k: v for k, v in stack.env.items() if k != ATTACH})
 
     return made
 

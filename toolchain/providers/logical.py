@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from google.protobuf.empty_pb2 import Empty
+from grpc import aio
+from grpc.aio import ServicerContext
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.provider import (
     CheckFailure,
@@ -37,8 +40,10 @@ from pulumi.provider.experimental.provider import (
     UpdateRequest,
     UpdateResponse,
 )
-from pulumi.provider.experimental.server import main
+from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime import rpc
+from pulumi.runtime.proto.plugin_pb2 import PluginAttach
+from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
 Values = Mapping[str, Any]
 """Properties by name, in plain Python."""
@@ -48,6 +53,8 @@ Check = Callable[[Any], object]
 Outcome = tuple[str, dict[str, str]]
 """A resource's id and its computed outputs."""
 
+_LARGEST_MESSAGE: Final = 400 * 1024 * 1024
+"""Bytes, as between all parts of the engine."""
 # The SDK's own `PropertyValue.computed()` can't be sent: its `marshal` refuses it.
 UNKNOWN: Final = PropertyValue(rpc.UNKNOWN)
 RENEWAL: Final = "readyForRenewal"
@@ -242,14 +249,35 @@ def _known(property_value: PropertyValue) -> bool:
             return value != rpc.UNKNOWN
 
 
+class _Servicer(ProviderServicer):
+    """The SDK's, but that engines may attach to one that runs (`PULUMI_DEBUG_PROVIDERS`)."""
+
+    async def Attach(  # noqa: N802  (gRPC finds it by this name)
+        self, _request: PluginAttach, _context: ServicerContext[PluginAttach, Empty]
+    ) -> Empty:
+        return Empty()
+
+
 def serve(provider: Provider) -> None:
-    """Serve the engine whose address is the last argument, until it ends."""
+    """Print a port and serve whoever asks there, until the process that started this one ends."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    main(sys.argv[1:], os.environ.get("PULUMI_PLUGIN_VERSION", "0.0.0"), provider)
+    asyncio.run(_serve(provider))
+
+
+async def _serve(provider: Provider) -> None:
+    # The SDK's own `main` wants to be told of one engine, and refuses to be attached to.
+    version = os.environ.get("PULUMI_PLUGIN_VERSION", "0.0.0")
+    server = aio.server(options=[("grpc.max_receive_message_length", _LARGEST_MESSAGE)])
+    add_ResourceProviderServicer_to_server(_Servicer([], version, provider, ""), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await server.wait_for_termination()
 
 
 def _end_with(parent: int) -> None:
-    """End when the engine is gone, however it went: a killed one ends nobody."""
+    """End when the parent is gone, however it went: a killed engine ends nobody."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(0)

@@ -7,17 +7,21 @@ from typing import Protocol
 
 import pytest
 
-from harness import make_stack
+from harness import FreshCluster
 from mesh.installation import Installation, Manifest
+from stacks import make_stack
 from tests import stack_files
-from toolchain.cluster import APPS_DOMAIN, Cluster
+from toolchain.cluster import APPS_DOMAIN
 from toolchain.downloads import Vendors
 from toolchain.mesh.local import LocalMesh
 from toolchain.mesh.programs import steps
 
 
 def install(
-    folder: Path, config: Mapping[str, object], domain: str = APPS_DOMAIN
+    fresh_cluster: FreshCluster,
+    folder: Path,
+    config: Mapping[str, object],
+    domain: str = APPS_DOMAIN,
 ) -> Iterator[Installation]:
     """Start a cluster with its mesh and bring a stack of the project's own program up there.
 
@@ -26,7 +30,7 @@ def install(
     undone = [step.name for step in steps(Vendors()) if step.outcome() is None]
     if undone:
         pytest.fail(f"not set up: {', '.join(undone)}. Run `make setup` (or `make test`)")
-    with Cluster(folder / "cluster") as cluster, LocalMesh(cluster) as mesh:
+    with fresh_cluster(folder / "cluster") as cluster, LocalMesh(cluster) as mesh:
         mesh.objects.apply(
             {
                 "apiVersion": "config.openshift.io/v1",
@@ -48,13 +52,17 @@ def install(
 
 
 @pytest.fixture(scope="session")
-def service_mesh_2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    yield from install(tmp_path_factory.mktemp("mesh2"), {})
+def service_mesh_2(
+    fresh_cluster: FreshCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    yield from install(fresh_cluster, tmp_path_factory.mktemp("mesh2"), {})
 
 
 @pytest.fixture(scope="session")
-def service_mesh_3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    yield from install(tmp_path_factory.mktemp("mesh3"), {"mesh.version": 3})
+def service_mesh_3(
+    fresh_cluster: FreshCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    yield from install(fresh_cluster, tmp_path_factory.mktemp("mesh3"), {"mesh.version": 3})
 
 
 @pytest.fixture(scope="module")

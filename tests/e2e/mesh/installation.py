@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness import PulumiStack
 from serverless_mesh.settings import Settings
+from stacks import PulumiStack
 from toolchain.cluster import ClusterError
 from toolchain.mesh.knative_routing import REVISION
 from toolchain.mesh.kubelet import Pod

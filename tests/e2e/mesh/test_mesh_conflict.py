@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import PulumiStack, make_stack
 from mesh.cluster_check import assert_found, check
 from mesh.conftest import Keep
 from mesh.installation import BOTH, REFUSED_BY_US, Answer, Installation, Manifest
 from mesh.issuer import Issuer
 from mesh_policy.documented.names import ISTIO_SELECTOR
+from stacks import PulumiStack, make_stack
 from toolchain.dev import PACK
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh]

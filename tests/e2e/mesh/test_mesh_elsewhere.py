@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness import FreshCluster
 from mesh.client import LOCAL_HOST, ask, local_gateway, mesh_client
 from mesh.cluster_check import check
 from mesh.conftest import install
@@ -18,12 +19,14 @@ STATUS = ("--output", "/dev/null", "--write-out", "%{http_code}")
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def elsewhere(
+    fresh_cluster: FreshCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
     config = {
         "mesh.namespace": NAMESPACE,
         "certificate.subjectAltNames": [SHOP],
     }
-    yield from install(tmp_path_factory.mktemp("elsewhere"), config, DOMAIN)
+    yield from install(fresh_cluster, tmp_path_factory.mktemp("elsewhere"), config, DOMAIN)
 
 
 def test_the_page_answers_under_the_clusters_own_domain(elsewhere: Installation) -> None:
