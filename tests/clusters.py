@@ -74,6 +74,13 @@ def operators(cluster: Cluster) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
+def played(emptying: Emptying) -> Iterator[Emptying]:
+    """The session's cluster for tests that empty it each, with the operators' stand-in beside."""
+    with playing_operators(emptying.cluster):
+        yield emptying
+
+
+@pytest.fixture(scope="module")
 def own(cluster: Cluster, operators: None) -> Cluster:
     """The cluster with the operators' stand-in beside it."""
     return cluster

@@ -10,6 +10,7 @@ from typing import Final
 
 import yaml
 
+from plugins import ATTACH, running_plugins
 from tests.docs.shown import Block, Command, blocks, commands
 from toolchain.cluster import Cluster
 from toolchain.environment import pulumi_environment
@@ -51,6 +52,7 @@ class Workshop:
             "PYTHONPATH": os.pathsep.join([str(project), str(project / "policy")]),
             "KUBECONFIG": str(_kubeconfig(folder / "kubeconfig", cluster)),
             "NO_COLOR": "true",
+            ATTACH: running_plugins(),
         }
         return cls(project, {**env, **own})
 

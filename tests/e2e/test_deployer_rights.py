@@ -74,12 +74,14 @@ def audited(
     )
     flags = (f"--audit-policy-file={policy}", f"--audit-log-path={folder / 'audit.log'}")
     with fresh_cluster(folder, *flags) as cluster:
-        yield Emptying(cluster)
+        emptying = Emptying(cluster)
+        with playing_operators(cluster):
+            yield emptying
 
 
 @pytest.fixture
 def own(audited: Emptying) -> Iterator[Cluster]:
-    with audited.afterwards() as cluster, playing_operators(cluster):
+    with audited.afterwards() as cluster:
         yield cluster
 
 

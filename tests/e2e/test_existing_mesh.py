@@ -8,7 +8,7 @@ import pytest
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 
-from harness import example, playing_operators
+from harness import example
 from stacks import PulumiStack, make_stack
 from tests.emptying import Emptying
 from toolchain.cluster import Cluster
@@ -86,8 +86,8 @@ def about_of(found: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def own(emptying: Emptying) -> Iterator[Cluster]:
-    with emptying.afterwards() as running, playing_operators(running):
+def own(played: Emptying) -> Iterator[Cluster]:
+    with played.afterwards() as running:
         with running.client() as api:
             for name in ("istio-system", "theirs", "bank"):
                 body: Any = {"metadata": {"name": name}}

@@ -12,7 +12,6 @@ import pytest
 import yaml
 from kubernetes.dynamic import DynamicClient
 
-from harness import playing_operators
 from stacks import PulumiStack, Run, make_stack
 from tests.emptying import Emptying
 from tests.policy.cases import Loader
@@ -80,8 +79,8 @@ def documented(name: str) -> list[Body]:
 
 
 @pytest.fixture
-def own(emptying: Emptying) -> Iterator[Cluster]:
-    with emptying.afterwards() as running, playing_operators(running):
+def own(played: Emptying) -> Iterator[Cluster]:
+    with played.afterwards() as running:
         yield running
 
 

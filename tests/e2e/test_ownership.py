@@ -11,7 +11,7 @@ from kubernetes import client, watch
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
 
-from harness import CERTIFICATES, played_cert_manager, playing_operators
+from harness import CERTIFICATES, played_cert_manager
 from stacks import PulumiStack, make_stack
 from tests.emptying import Emptying
 from toolchain.cluster import Cluster
@@ -122,8 +122,8 @@ def _own(found: Body) -> Body:
 
 
 @pytest.fixture
-def own(emptying: Emptying) -> Iterator[Cluster]:
-    with emptying.afterwards() as running, playing_operators(running):
+def own(played: Emptying) -> Iterator[Cluster]:
+    with played.afterwards() as running:
         yield running
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
+from plugins import ATTACH
 from stacks import PulumiStack, make_stack
 from tests.forge import TOKEN, Forge, forge
 from tests.workflows import PIPELINES, Workflow
@@ -40,7 +41,7 @@ def host() -> Iterator[Forge]:
 
 def runners(stack: PulumiStack, host: Forge) -> dict[str, str]:
     """Return the environment of a runner, which has no state of ours and no kubeconfig."""
-    kept = ("PATH", "VIRTUAL_ENV", "PULUMI_HOME", "PYTHONPATH")
+    kept = ("PATH", "VIRTUAL_ENV", "PULUMI_HOME", "PYTHONPATH", ATTACH)
     skipped = ("PULUMI_SKIP_UPDATE_CHECK", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION")
     return {
         **{key: stack.env[key] for key in (*kept, *skipped)},

@@ -1,16 +1,30 @@
 """The documented integration whole, and with one thing wrong for each rule."""
 
 import copy
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from mesh_policy.reading.objects import ref_of
+from mesh_policy.findings import Violation
+from mesh_policy.reading.objects import Given, ref_of
+from mesh_policy.rule import evaluate
+from mesh_policy.rules import RULES
+from mesh_policy.world import World
 from tests.policy.cases import Loader
 
 FOLDER = Path(__file__).parent
 Body = dict[str, Any]
+
+
+CLUSTER: Body = {
+    "apiVersion": "config.openshift.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "cluster"},
+    "spec": {"domain": "apps.openshift.example.com"},
+}
+"""Says the domain under which the cluster serves."""
 
 
 def _broken(file: str) -> dict[str, Body]:
@@ -37,6 +51,35 @@ def broken(objects: list[Body], change: Body) -> list[Body]:
             found[index] = merged(found[index], each)
         else:
             found.append(each)
+    return found
+
+
+def together(changes: dict[str, Body]) -> list[list[str]]:
+    """Gather the rules whose bad cases can stand in one whole.
+
+    Each finds there exactly what it finds where its own case is all that is wrong.
+    """
+    alone = {rule: _findings(broken(documented(), change)) for rule, change in changes.items()}
+    groups: list[list[str]] = []
+    for rule in changes:
+        for group in groups:
+            objects = documented()
+            for each in (*group, rule):
+                objects = broken(objects, changes[each])
+            found = _findings(objects)
+            if all(found[each] == alone[each][each] for each in (*group, rule)):
+                group.append(rule)
+                break
+        else:
+            groups.append([rule])
+    return groups
+
+
+def _findings(objects: list[Body]) -> dict[str, set[Violation]]:
+    found = defaultdict[str, set[Violation]](set)
+    for result in evaluate(RULES, World.of([Given(CLUSTER), *map(Given, objects)])):
+        if isinstance(result.finding, Violation):
+            found[result.rule.id].add(result.finding)
     return found
 
 

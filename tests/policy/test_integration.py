@@ -12,18 +12,11 @@ from mesh_policy.rule import evaluate
 from mesh_policy.rules import RULES
 from mesh_policy.world import World
 from serverless_mesh.cli.main import app
-from tests.policy.integration import BROKEN, BROKEN_3, Body, broken, documented
-
-DOMAIN = {
-    "apiVersion": "config.openshift.io/v1",
-    "kind": "Ingress",
-    "metadata": {"name": "cluster"},
-    "spec": {"domain": "apps.openshift.example.com"},
-}
+from tests.policy.integration import BROKEN, BROKEN_3, CLUSTER, Body, broken, documented
 
 
 def test_the_documented_integration_breaks_no_rule() -> None:
-    found = list(evaluate(RULES, World.of([Given(DOMAIN), *map(Given, documented())])))
+    found = list(evaluate(RULES, World.of([Given(CLUSTER), *map(Given, documented())])))
     assert not [each for each in found if isinstance(each.finding, Violation)]
 
 
@@ -43,7 +36,7 @@ def test_check_of_manifests_finds_what_is_wrong(
     rule: str, file: str, change: Body, tmp_path: Path
 ) -> None:
     manifests = tmp_path / "manifests.json"
-    items = [DOMAIN, *broken(documented(file), change)]
+    items = [CLUSTER, *broken(documented(file), change)]
     manifests.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}), "utf-8")
     done = CliRunner().invoke(app, ["check", "-f", str(manifests), "--format", "json"])
     found = json.loads(done.stdout)
