@@ -10,11 +10,12 @@ from typing import Final
 
 import yaml
 
-from plugins import ATTACH, running_plugins
+from plugins import running_plugins
 from tests.docs.shown import Block, Command, blocks, commands
 from toolchain.cluster import Cluster
 from toolchain.environment import pulumi_environment
 from toolchain.paths import BIN, ROOT, VENV
+from warm_python import warm_python
 
 CONTEXT: Final = "production"
 _PROJECT: Final = ("Pulumi.yaml", "__main__.py")
@@ -52,7 +53,8 @@ class Workshop:
             "PYTHONPATH": os.pathsep.join([str(project), str(project / "policy")]),
             "KUBECONFIG": str(_kubeconfig(folder / "kubeconfig", cluster)),
             "NO_COLOR": "true",
-            ATTACH: running_plugins(),
+            **running_plugins(),
+            **warm_python(),
         }
         return cls(project, {**env, **own})
 

@@ -17,9 +17,9 @@ ATTACH: Final = "PULUMI_DEBUG_PROVIDERS"
 
 
 @cache
-def running_plugins() -> str:
-    """Start the plugins, to end with this process; return what the engine's variable takes."""
-    return ",".join(f"{name}:{_started(name)}" for name in ATTACHED)
+def running_plugins() -> dict[str, str]:
+    """Start the plugins, to end with this process; return what engines need to use them."""
+    return {ATTACH: ",".join(f"{name}:{_started(name)}" for name in ATTACHED)}
 
 
 def _started(name: str) -> int:

@@ -14,9 +14,10 @@ from typing import IO, Any, NamedTuple, Protocol
 
 import yaml
 
-from plugins import ATTACH, running_plugins
+from plugins import running_plugins
 from toolchain.environment import pulumi_environment
 from toolchain.paths import BIN, ROOT
+from warm_python import warm_python
 
 PASSPHRASE = "only for this test"
 PROGRAM_FILES = ("Pulumi.yaml", "__main__.py", "components", "preflight")
@@ -207,7 +208,8 @@ def make_stack(
         # The project's copy, not the installed one, is what the program imports.
         "PYTHONPATH": str(project),
         "HOME": os.environ["HOME"],
-        ATTACH: running_plugins(),
+        **running_plugins(),
+        **warm_python(),
     }
     stack = PulumiStack(project, name, env).named(name)
     given = {} if stack_file is None else yaml.safe_load(stack_file.read_text("utf-8"))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from kubernetes import client
 
-from harness import FreshCluster, playing_operators
+from harness import playing_operators
 from stacks import PulumiStack, make_stack
 from toolchain.cluster import Cluster
 
@@ -19,9 +19,10 @@ ROLL = ("maistra.io", "v1", "istio-system", "servicemeshmemberrolls", "default")
 
 
 @pytest.fixture(scope="module")
-def own(fresh_cluster: FreshCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("commands") / "cluster"
-    with fresh_cluster(folder) as running, playing_operators(running):
+    # Made from nothing, so that it can be told from the others.
+    with Cluster(folder) as running, playing_operators(running):
         yield running
 
 
