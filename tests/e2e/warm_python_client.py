@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 
+PASSED_ON = (signal.SIGINT, signal.SIGTERM)
 EXECUTOR = "pulumi-language-python-exec"
 
 
@@ -35,10 +36,12 @@ def main() -> int:
         connection.sendall(json.dumps(asked).encode() + b"\n")
         answers = connection.makefile()
         forked = int(answers.readline())
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in PASSED_ON:
             signal.signal(number, lambda received, _: os.kill(forked, received))
         code = int(answers.readline())
     if code < 0:
+        for number in PASSED_ON:
+            signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
 
