@@ -11,7 +11,6 @@ import pytest
 from kubernetes.dynamic import DynamicClient
 
 from harness import FreshCluster, playing_operators
-from stacks import PulumiStack, StackFactory, make_stack
 from tests.emptying import Emptying
 from toolchain.cluster import DEFINITIONS, Cluster
 from toolchain.paths import BIN
@@ -80,6 +79,13 @@ def played(emptying: Emptying) -> Iterator[Emptying]:
         yield emptying
 
 
+@pytest.fixture
+def emptied(played: Emptying) -> Iterator[Cluster]:
+    """The session's cluster with the stand-in, emptied after the test."""
+    with played.afterwards() as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def own(cluster: Cluster, operators: None) -> Cluster:
     """The cluster with the operators' stand-in beside it."""
@@ -97,19 +103,3 @@ def get(own: Cluster) -> Iterator[Any]:
             return found.get(name=name, namespace=namespace).to_dict()
 
         yield read
-
-
-@pytest.fixture
-def pulumi_stack(cluster: Cluster, tmp_path: Path) -> Iterator[StackFactory]:
-    made: list[PulumiStack] = []
-
-    def make(program: str | None = None, name: str = "test") -> PulumiStack:
-        stack = make_stack(
-            tmp_path / f"stack-{len(made)}", cluster.kubeconfig, program=program, name=name
-        )
-        made.append(stack)
-        return stack
-
-    yield make
-    for stack in reversed(made):
-        stack.take_down()

@@ -161,13 +161,6 @@ class PulumiStack:
     def resources(self) -> list[dict[str, Any]]:
         return list(self.deployment().get("resources", []))
 
-    def take_down(self) -> None:
-        """Destroy whatever a test leaves behind, in the middle of an update, too."""
-        backend = Path(self.env["PULUMI_BACKEND_URL"].removeprefix("file://"))
-        if any(file.is_file() for file in (backend / ".pulumi" / "locks").rglob("*")):
-            self.succeed("cancel", "--yes")
-        self.destroy()
-
 
 class StackFactory(Protocol):
     """Makes a stack of the program text given, or of this project's own program."""

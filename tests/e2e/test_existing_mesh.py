@@ -10,7 +10,6 @@ from kubernetes.dynamic import DynamicClient
 
 from harness import example
 from stacks import PulumiStack, make_stack
-from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -86,13 +85,12 @@ def about_of(found: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def own(played: Emptying) -> Iterator[Cluster]:
-    with played.afterwards() as running:
-        with running.client() as api:
-            for name in ("istio-system", "theirs", "bank"):
-                body: Any = {"metadata": {"name": name}}
-                client.CoreV1Api(api).create_namespace(body)
-        yield running
+def own(emptied: Cluster) -> Cluster:
+    with emptied.client() as api:
+        for name in ("istio-system", "theirs", "bank"):
+            body: Any = {"metadata": {"name": name}}
+            client.CoreV1Api(api).create_namespace(body)
+    return emptied
 
 
 @pytest.fixture

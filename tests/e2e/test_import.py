@@ -13,7 +13,6 @@ import yaml
 from kubernetes.dynamic import DynamicClient
 
 from stacks import PulumiStack, Run, make_stack
-from tests.emptying import Emptying
 from tests.policy.cases import Loader
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
@@ -79,9 +78,8 @@ def documented(name: str) -> list[Body]:
 
 
 @pytest.fixture
-def own(played: Emptying) -> Iterator[Cluster]:
-    with played.afterwards() as running:
-        yield running
+def own(emptied: Cluster) -> Cluster:
+    return emptied
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from kubernetes.dynamic.exceptions import NotFoundError
 
 from harness import CERTIFICATES, played_cert_manager
 from stacks import PulumiStack, make_stack
-from tests.emptying import Emptying
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 from toolchain.operators.status import MEMBER_OF
@@ -122,9 +121,8 @@ def _own(found: Body) -> Body:
 
 
 @pytest.fixture
-def own(played: Emptying) -> Iterator[Cluster]:
-    with played.afterwards() as running:
-        yield running
+def own(emptied: Cluster) -> Cluster:
+    return emptied
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The pack with the program, under the real engine: what it stops, says, remediates and lets be."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import yaml
 from kubernetes import client
 
 from mesh_policy.crossguard.names import GATE, OBSERVED, UNDETERMINED
-from stacks import PulumiStack, StackFactory, make_stack
+from stacks import PulumiStack, make_stack
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -35,30 +35,33 @@ FOREIGN: dict[str, Any] = {
 GATEWAYS = ("networking.istio.io", "v1beta1")
 
 
-@pytest.fixture(scope="module")
-def own(own: Cluster) -> Cluster:
-    with own.client() as api:
+@pytest.fixture
+def own(emptied: Cluster) -> Cluster:
+    with emptied.client() as api:
         namespace: Any = {"metadata": {"name": "shop"}}
         client.CoreV1Api(api).create_namespace(namespace)
-    return own
+    return emptied
 
 
 @pytest.fixture
-def stack(own: Cluster, tmp_path: Path) -> Iterator[PulumiStack]:
+def stack(own: Cluster, tmp_path: Path) -> PulumiStack:
     made = make_stack(tmp_path / "stack", own.kubeconfig)
     made.configure(projects=["shop"])
-    yield made
-    made.destroy()
+    return made
 
 
 @pytest.fixture
-def foreign(own: Cluster) -> Iterator[None]:
+def foreign(own: Cluster) -> None:
     """Another team's Gateway, in a namespace that becomes a member."""
     with own.client() as api:
         gateways = client.CustomObjectsApi(api)
         gateways.create_namespaced_custom_object(*GATEWAYS, "shop", "gateways", FOREIGN)
-        yield
-        gateways.delete_namespaced_custom_object(*GATEWAYS, "shop", "gateways", "public")
+
+
+@pytest.fixture
+def make(own: Cluster, tmp_path: Path) -> Callable[[str], PulumiStack]:
+    """Makes the stack of a program."""
+    return lambda program: make_stack(tmp_path / "made", own.kubeconfig, program=program)
 
 
 def pack(stack: PulumiStack, **policies: Any) -> tuple[str, ...]:
@@ -207,8 +210,8 @@ def gateway(name, namespace, host="*"):
 """
 
 
-def test_what_the_stack_takes_away_no_longer_counts(pulumi_stack: StackFactory) -> None:
-    stack = pulumi_stack(GATEWAY_PROGRAM + "gateway('first', 'default')\n")
+def test_what_the_stack_takes_away_no_longer_counts(make: Callable[[str], PulumiStack]) -> None:
+    stack = make(GATEWAY_PROGRAM + "gateway('first', 'default')\n")
     stack.up(*PACK)
     program = stack.project / "__main__.py"
     program.write_text(GATEWAY_PROGRAM + "gateway('second', 'default')\n", "utf-8")
@@ -219,9 +222,9 @@ def test_what_the_stack_takes_away_no_longer_counts(pulumi_stack: StackFactory) 
     assert "Gateway default/third" in stack.fail("up", "--yes", *PACK)
 
 
-def test_hosts_may_change_hands_inside_of_the_stack(pulumi_stack: StackFactory) -> None:
+def test_hosts_may_change_hands_inside_of_the_stack(make: Callable[[str], PulumiStack]) -> None:
     both = "gateway('one', 'default', 'a.example.org'); gateway('two', 'default', 'b.example.org')"
-    stack = pulumi_stack(GATEWAY_PROGRAM + both)
+    stack = make(GATEWAY_PROGRAM + both)
     stack.up(*PACK)
     swapped = both.replace("a.", "x.").replace("b.", "a.").replace("x.", "b.")
     (stack.project / "__main__.py").write_text(GATEWAY_PROGRAM + swapped, "utf-8")
@@ -237,16 +240,16 @@ RandomUuid("user", keepers={"key": %s})
 """
 
 
-def test_a_key_in_plaintext_is_found_in_any_resource(pulumi_stack: StackFactory) -> None:
-    stack = pulumi_stack(KEYS_PROGRAM % "pulumi.Output.unsecret(key.private_key_pem)")
+def test_a_key_in_plaintext_is_found_in_any_resource(make: Callable[[str], PulumiStack]) -> None:
+    stack = make(KEYS_PROGRAM % "pulumi.Output.unsecret(key.private_key_pem)")
     said = stack.fail("up", "--yes", "--skip-preview", *PACK)
     assert "RandomUuid user keepers.key: found a private key in plaintext" in said
     assert "-----BEGIN" not in said
     assert "PRIVATE KEY" not in stack.state()
 
 
-def test_a_key_that_stays_secret_passes(pulumi_stack: StackFactory) -> None:
-    stack = pulumi_stack(KEYS_PROGRAM % "key.private_key_pem")
+def test_a_key_that_stays_secret_passes(make: Callable[[str], PulumiStack]) -> None:
+    stack = make(KEYS_PROGRAM % "key.private_key_pem")
     assert "✅" in stack.up(*PACK)
     assert "PRIVATE KEY" not in stack.state()
 
@@ -272,13 +275,13 @@ CustomResource(
 
 
 def test_remediation_mends_what_is_safe_and_nothing_else(
-    cluster: Cluster, pulumi_stack: StackFactory
+    own: Cluster, make: Callable[[str], PulumiStack]
 ) -> None:
-    stack = pulumi_stack(MENDED_PROGRAM)
+    stack = make(MENDED_PROGRAM)
     stack.fail("up", "--yes", *PACK)
     gates = {f"excluded-ports{GATE}": "remediate", "all": "disabled"}
     stack.succeed("up", "--yes", *pack(stack, **gates))
-    with cluster.client() as api:
+    with own.client() as api:
         found: Any = client.CustomObjectsApi(api).get_namespaced_custom_object(
             "maistra.io", "v2", "default", "servicemeshcontrolplanes", "basic"
         )

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -35,10 +34,13 @@ def leaf(days: tuple[int, int] = (-1, 90)) -> str:
 
 
 @pytest.fixture
-def stack(own: Cluster, tmp_path: Path) -> Iterator[PulumiStack]:
-    made = make_stack(tmp_path / "stack", own.kubeconfig)
-    yield made
-    made.destroy()
+def own(emptied: Cluster) -> Cluster:
+    return emptied
+
+
+@pytest.fixture
+def stack(own: Cluster, tmp_path: Path) -> PulumiStack:
+    return make_stack(tmp_path / "stack", own.kubeconfig)
 
 
 def provide(stack: PulumiStack, key: str | None = None, **certificates: str) -> None:
@@ -60,20 +62,18 @@ def served(own: Cluster) -> tuple[x509.Certificate, dict[str, str]]:
     return x509.load_pem_x509_certificate(data["tls.crt"].encode()), data
 
 
-def from_example(name: str, own: Cluster, folder: Path) -> Iterator[PulumiStack]:
-    made = make_stack(folder / "stack", own.kubeconfig, stack_file=example(name))
-    yield made
-    made.destroy()
+@pytest.fixture
+def own_authority(own: Cluster, tmp_path: Path) -> PulumiStack:
+    return from_example("own-ca-and-kafka", own, tmp_path)
 
 
 @pytest.fixture
-def own_authority(own: Cluster, tmp_path: Path) -> Iterator[PulumiStack]:
-    yield from from_example("own-ca-and-kafka", own, tmp_path)
+def of_cert_manager(own: Cluster, tmp_path: Path) -> PulumiStack:
+    return from_example("cert-manager", own, tmp_path)
 
 
-@pytest.fixture
-def of_cert_manager(own: Cluster, tmp_path: Path) -> Iterator[PulumiStack]:
-    yield from from_example("cert-manager", own, tmp_path)
+def from_example(name: str, own: Cluster, folder: Path) -> PulumiStack:
+    return make_stack(folder / "stack", own.kubeconfig, stack_file=example(name))
 
 
 def test_a_provided_authority_signs_the_wildcard(
@@ -189,17 +189,12 @@ def test_cert_manager_is_asked(of_cert_manager: PulumiStack, own: Cluster) -> No
     said = stack.fail("up", "--yes", "--skip-preview")
     assert "cert-manager is not installed" in said
     with own.client() as api:
-        definitions = client.ApiextensionsV1Api(api)
-        definitions.create_custom_resource_definition(CERTIFICATES)
-        try:
-            objects = client.CustomObjectsApi(api)
-            running = stack.start("up", "--yes", "--skip-preview")
-            found = played_cert_manager(objects, running)
-            output, _ = running.communicate()
-            assert running.returncode == 0, output
-            stack.destroy()
-        finally:
-            definitions.delete_custom_resource_definition("certificates.cert-manager.io")
+        client.ApiextensionsV1Api(api).create_custom_resource_definition(CERTIFICATES)
+        running = stack.start("up", "--yes", "--skip-preview")
+        found = played_cert_manager(client.CustomObjectsApi(api), running)
+        output, _ = running.communicate()
+        assert running.returncode == 0, output
+        stack.destroy()
     spec = found["spec"]
     assert spec["issuerRef"] == {
         "group": "cert-manager.io",

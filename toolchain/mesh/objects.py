@@ -1,5 +1,6 @@
 """Kubernetes objects as plain dictionaries: apply, list and set the status of any kind."""
 
+import json
 from contextlib import suppress
 from typing import Any, Final
 
@@ -32,16 +33,15 @@ class Objects:
 
     def list(self, api_version: str, kind: str, **selection: str) -> list[Manifest]:
         """List the objects of a kind, everywhere or by `namespace`, `label_selector`."""
-        answer = self._kind(api_version, kind).get(**selection).to_dict()
+        answer = self._read(api_version, kind, **selection)
         return [{"apiVersion": api_version, "kind": kind, **item} for item in answer["items"]]
 
     def find(self, api_version: str, kind: str, name: str, namespace: str = "") -> Manifest | None:
         """Return an object, or None when there is none."""
         try:
-            found = self._kind(api_version, kind).get(name=name, namespace=namespace)
+            return self._read(api_version, kind, name=name, namespace=namespace)
         except NotFoundError:
             return None
-        return dict(found.to_dict())
 
     def set_status(self, manifest: Manifest, status: Manifest) -> None:
         """Set an object's status, as its controller does; of an object that is gone, nothing."""
@@ -73,6 +73,12 @@ class Objects:
                 namespace=metadata.get("namespace"),
                 **({"body": {"gracePeriodSeconds": 0}} if at_once else {}),
             )
+
+    def _read(self, api_version: str, kind: str, **selection: str) -> Manifest:
+        # As it came: to make the client's own objects of it, and plain ones of those, is most of
+        # the work that the stand-ins have.
+        answer = self._kind(api_version, kind).get(serialize=False, **selection)
+        return dict(json.loads(answer.data))
 
     def _kind(self, api_version: str, kind: str) -> Any:
         return self._dynamic.resources.get(api_version=api_version, kind=kind)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,19 @@ from toolchain.downloads import Vendors
 from toolchain.mesh.local import LocalMesh
 from toolchain.mesh.programs import steps
 
+_running = ExitStack()
+"""The meshes that are used by one file after the other."""
 
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """End the meshes after the last test of this folder: they are not idle when nobody asks."""
+    yield
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _running.close()
+
+
+@contextmanager
 def install(
     fresh_cluster: FreshCluster,
     folder: Path,
@@ -54,15 +67,17 @@ def install(
 @pytest.fixture(scope="session")
 def service_mesh_2(
     fresh_cluster: FreshCluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
-    yield from install(fresh_cluster, tmp_path_factory.mktemp("mesh2"), {})
+) -> Installation:
+    folder = tmp_path_factory.mktemp("mesh2")
+    return _running.enter_context(install(fresh_cluster, folder, {}))
 
 
 @pytest.fixture(scope="session")
 def service_mesh_3(
     fresh_cluster: FreshCluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
-    yield from install(fresh_cluster, tmp_path_factory.mktemp("mesh3"), {"mesh.version": 3})
+) -> Installation:
+    folder = tmp_path_factory.mktemp("mesh3")
+    return _running.enter_context(install(fresh_cluster, folder, {"mesh.version": 3}))
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,8 @@ def elsewhere(
         "mesh.namespace": NAMESPACE,
         "certificate.subjectAltNames": [SHOP],
     }
-    yield from install(fresh_cluster, tmp_path_factory.mktemp("elsewhere"), config, DOMAIN)
+    with install(fresh_cluster, tmp_path_factory.mktemp("elsewhere"), config, DOMAIN) as made:
+        yield made
 
 
 def test_the_page_answers_under_the_clusters_own_domain(elsewhere: Installation) -> None:
