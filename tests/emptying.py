@@ -6,7 +6,7 @@ the first update on it pays once more. To take away what a test leaves behind ta
 
 import json
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ from harness import until
 from toolchain.cluster import Cluster
 
 _GONE_WITHIN: Final = 120
-"""Seconds until the last namespace must have ended."""
+"""Seconds until the last object must have ended."""
 _DISCOVERY: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _METADATA: Final = "application/json;g=meta.k8s.io;v=v1;as=PartialObjectMetadataList"
 _RUNTIME: Final = frozenset({"events", "leases", "endpoints", "endpointslices", "apiservices"})
@@ -38,7 +38,6 @@ class _Kind(NamedTuple):
 
 
 _NAMESPACES: Final = _Kind("/api/v1", "namespaces", False)
-_DEFINITIONS: Final = _Kind("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions", False)
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,22 @@ class _Objects:
     def all(self) -> dict[str, dict[str, Any]]:
         return {kind.of(each): each for kind in self._kinds() for each in self._list(kind)}
 
-    def any(self, paths: Container[str], *kinds: _Kind) -> bool:
-        """Say whether one of the paths is that of an object of these kinds."""
-        return any(kind.of(each) in paths for kind in kinds for each in self._list(kind))
-
     def delete(self, path: str) -> None:
         try:
             self._ask("DELETE", path, "application/json")
+        except client.ApiException as error:
+            if error.status != 404:
+                raise
+
+    def finalize(self, namespace: str) -> None:
+        """Have a namespace that was deleted end at once, as its controller does after a while.
+
+        The controller waits five seconds first, and then asks for each kind in each namespace.
+        """
+        body = {"metadata": {"name": namespace}, "spec": {"finalizers": []}}
+        try:
+            path = f"{_NAMESPACES.of({'name': namespace})}/finalize"
+            self._ask("PUT", path, "application/json", body, "application/json")
         except client.ApiException as error:
             if error.status != 404:
                 raise
@@ -82,10 +90,17 @@ class _Objects:
         found = self._ask("GET", f"{kind.path}/{kind.resource}", _METADATA)
         return [item["metadata"] for item in found["items"] or ()]
 
-    def _ask(self, method: str, path: str, accept: str, body: Any = None) -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        accept: str,
+        body: Any = None,
+        content: str = "application/merge-patch+json",
+    ) -> Any:
         headers = {"Accept": accept}
         if body is not None:
-            headers["Content-Type"] = "application/merge-patch+json"
+            headers["Content-Type"] = content
         address = f"{self.api.configuration.host}{path}"
         answer = self.api.call_api(method, address, header_params=headers, body=body)
         said = answer.read()
@@ -122,9 +137,16 @@ class Emptying:
             objects = _Objects(api)
             found = objects.all()
             self._relabel(objects, found)
-            while left := self._left(found):
-                self._take_away(objects, left)
-                found = objects.all()
+
+            def is_empty() -> bool:
+                nonlocal found
+                if left := self._left(found):
+                    self._take_away(objects, left)
+                    found = objects.all()
+                return not self._left(found)
+
+            # What has finalizers takes its time.
+            until(is_empty, _GONE_WITHIN)
             self._check(found)
 
     def _left(self, found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -136,12 +158,15 @@ class Emptying:
         }
 
     def _take_away(self, objects: _Objects, left: dict[str, dict[str, Any]]) -> None:
+        ended = [each["name"] for path, each in left.items() if path == _NAMESPACES.of(each)]
+        for name in ended:
+            # First, so that nothing is made in it any more.
+            objects.delete(_NAMESPACES.of({"name": name}))
         for path, each in left.items():
-            # What is in a namespace goes with it.
-            if _NAMESPACES.of({"name": each.get("namespace")}) not in left:
+            if path != _NAMESPACES.of(each):
                 objects.delete(path)
-        # These take their time.
-        until(lambda: not objects.any(left, _NAMESPACES, _DEFINITIONS), _GONE_WITHIN)
+        for name in ended:
+            objects.finalize(name)
 
     def _relabel(self, objects: _Objects, found: dict[str, dict[str, Any]]) -> None:
         """Take the operators' labels off the namespaces that every cluster has."""

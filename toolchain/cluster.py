@@ -206,6 +206,9 @@ class Cluster:
             # It looks at a namespace that goes only after half the grace of the pods in it, which
             # is minutes for Knative's; pods that no node runs are gone at once.
             "--namespace-sync-period=1s",
+            # A namespace that goes is asked for every kind: at 20 a second that takes long.
+            "--kube-api-qps=1000",
+            "--kube-api-burst=1000",
             f"--root-ca-file={self._authority.pair.certificate}",
             f"--service-account-private-key-file={self._service_accounts}",
             "--v=0",

@@ -1,7 +1,7 @@
 """The plugins of resources without a remote side, run once for all engines of one test process.
 
 To start both takes longer than all that they do, and every update would start them anew.
-`tests/toolchain/test_stand_in_plugins.py` has the engine start them itself.
+A test in `tests/toolchain/test_stand_in_plugins.py` has the engine start them itself.
 """
 
 import subprocess

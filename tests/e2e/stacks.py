@@ -9,7 +9,7 @@ from compileall import compile_dir
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any, NamedTuple, Protocol
 
 import yaml
@@ -113,6 +113,14 @@ class PulumiStack:
                 place = place.setdefault(section, {})
             place[last] = str(value) if isinstance(value, Path) else value
         self._write(content)
+
+    def set_secret(self, key: str, text: str) -> None:
+        """Have the engine encrypt a value; by a file, since arguments show in process lists."""
+        with TemporaryFile("w+", encoding="utf-8") as file:
+            file.write(text)
+            file.seek(0)
+            done = self.run("config", "set", "--secret", key, stdin=file)
+        assert done.code == 0, done.output
 
     def remove(self, *keys: str) -> None:
         """Take values out of the stack file, and sections that are empty then."""

@@ -44,15 +44,10 @@ def stack(own: Cluster, tmp_path: Path) -> PulumiStack:
 
 
 def provide(stack: PulumiStack, key: str | None = None, **certificates: str) -> None:
-    """Set what is provided: the key as a secret, by a file rather than an argument."""
+    """Set what is provided."""
     stack.configure({f"certificate.{name}": text for name, text in certificates.items()})
     if key is not None:
-        file = stack.project / "value.pem"
-        file.write_text(key, "utf-8")
-        with file.open() as content:
-            done = stack.run("config", "set", "--secret", "privateKey", stdin=content)
-        assert done.code == 0, done.output
-        file.unlink()
+        stack.set_secret("privateKey", key)
 
 
 def served(own: Cluster) -> tuple[x509.Certificate, dict[str, str]]:

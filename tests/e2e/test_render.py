@@ -39,10 +39,9 @@ MESH_2 = {
     "operators.approval": "Automatic",
     "certificate.from": "cert-manager",
     "certificate.issuer.name": "corporate",
-    "domainMappings[0].host": "shop.example.org",
-    "domainMappings[0].project": "shop",
-    "domainMappings[0].service": "hello",
-    "domainMappings[0].secret": "shop-tls",
+    "domainMappings": [
+        {"host": "shop.example.org", "project": "shop", "service": "hello", "secret": "shop-tls"}
+    ],
     "projects": ["shop"],
     "protect": True,
 }
@@ -89,16 +88,8 @@ def previewed(folder: Path, values: Mapping[str, object]) -> Path:
 
 def _provide(stack: PulumiStack) -> None:
     leaf = certificate("leaf", KEY, "root", ROOT_KEY, ["*.apps.example.com"], (-1, 90), "server")
-    for path, text, how in (
-        ("certificate.certificate", leaf, "--plaintext"),
-        ("privateKey", private_pem(KEY), "--secret"),
-    ):
-        file = stack.project / "value.pem"
-        file.write_text(text, "utf-8")
-        with file.open() as content:
-            done = stack.run("config", "set", "--path", how, path, stdin=content)
-        file.unlink()
-        assert done.code == 0, done.output
+    stack.configure({"certificate.certificate": leaf})
+    stack.set_secret("privateKey", private_pem(KEY))
 
 
 @pytest.fixture(scope="module")

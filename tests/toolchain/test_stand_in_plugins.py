@@ -60,9 +60,7 @@ pulumi.export("uuid", uuid.result)
 def make(tmp_path: Path) -> StackFactory:
     def made(program: str | None = None, name: str = "test") -> PulumiStack:
         folder = tmp_path / "stack"
-        stack = make_stack(folder, folder / "no-kubeconfig", program=program, name=name)
-        # Here the engine starts them itself.
-        return replace(stack, env={k: v for k, v in stack.env.items() if k != ATTACH})
+        return make_stack(folder, folder / "no-kubeconfig", program=program, name=name)
 
     return made
 
@@ -91,7 +89,9 @@ def verifies(outputs: dict[str, Any], folder: Path) -> bool:
 
 
 def test_everything_is_made_once_and_keys_show_nowhere(make: StackFactory, tmp_path: Path) -> None:
-    stack = make(CHAIN)
+    made = make(CHAIN)
+    # Here the engine starts the plugins itself.
+    stack = replace(made, env={k: v for k, v in made.env.items() if k != ATTACH})
     assert planned(stack)["LocallySignedCert leaf"] == "create"
     said = stack.preview() + stack.up()
     outputs = stack.outputs()
