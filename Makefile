@@ -44,7 +44,8 @@ test-fast: ## the tests that need no cluster, in under a minute
 
 test: ## every test
 	@$(TOOLCHAIN) setup --mesh
-	@$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	@# One process more than two cores, since tests also wait.
+	@$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 bench: ## measure the rules, what the pack adds to a preview, and `check` beside istioctl
 	@$(TOOLCHAIN) setup --mesh --bench

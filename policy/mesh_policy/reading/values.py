@@ -13,6 +13,11 @@ _PRIVATE: Final = re.compile(r"PRIVATE KEY|LS0tLS1CRUdJTi")
 """A key in PEM, or anything in PEM in base64."""
 
 
+# What is asked millions of times, the most frequent first: of an abstract class it takes long.
+_MAPPINGS: Final = (dict, Mapping)
+_LEAVES: Final = (str, int, float, type(None))
+
+
 class Unknown:
     """A value that only the update will tell; it stands for a whole subtree, too."""
 
@@ -45,7 +50,7 @@ def at(value: Any, *path: str) -> Any:
     for key in path:
         if value is UNKNOWN:
             return UNKNOWN
-        if not isinstance(value, Mapping):
+        if not isinstance(value, _MAPPINGS):
             return None
         value = value.get(key)
     return value
@@ -58,7 +63,7 @@ def items(value: Any) -> Sequence[Any]:
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return a mapping as it is and anything else as an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, _MAPPINGS) else {}
 
 
 def text(value: Any) -> str:
@@ -99,7 +104,8 @@ def has_unknown(value: Any) -> bool:
         found = pending.pop()
         if found is UNKNOWN:
             return True
-        pending.extend(found.values() if isinstance(found, Mapping) else items(found))
+        if not isinstance(found, _LEAVES):
+            pending.extend(found.values() if isinstance(found, _MAPPINGS) else items(found))
     return False
 
 
