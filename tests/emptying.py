@@ -87,7 +87,12 @@ class _Objects:
                             yield _Kind(path, each["resource"], is_namespaced)
 
     def _list(self, kind: _Kind) -> list[dict[str, Any]]:
-        found = self._ask("GET", f"{kind.path}/{kind.resource}", _METADATA)
+        try:
+            found = self._ask("GET", f"{kind.path}/{kind.resource}", _METADATA)
+        except client.ApiException as error:
+            if error.status != 404:
+                raise
+            return []  # A kind that goes, but was still named.
         return [item["metadata"] for item in found["items"] or ()]
 
     def _ask(

