@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from kubernetes.dynamic import DynamicClient
 
 from harness import FreshCluster, playing_operators
 from tests.emptying import Emptying
-from toolchain.cluster import DEFINITIONS, Cluster
+from toolchain.cluster import Cluster, copy_data
 from toolchain.paths import BIN
 
 
@@ -41,9 +40,7 @@ def fresh_cluster(tmp_path_factory: pytest.TempPathFactory) -> FreshCluster:
             folder.rename(kept)
 
     def fresh(folder: Path, *api_server_flags: str) -> Cluster:
-        folder.mkdir(exist_ok=True)
-        shutil.copytree(kept / "etcd", folder / "etcd")
-        shutil.copy(kept / DEFINITIONS, folder / DEFINITIONS)
+        copy_data(kept, folder)
         return Cluster(folder, *api_server_flags)
 
     return fresh
@@ -83,6 +80,13 @@ def played(emptying: Emptying) -> Iterator[Emptying]:
 def emptied(played: Emptying) -> Iterator[Cluster]:
     """The session's cluster with the stand-in, emptied after the test."""
     with played.afterwards() as running:
+        yield running
+
+
+@pytest.fixture
+def unused(fresh_cluster: FreshCluster, tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster that nobody has used, with the stand-in, for one test."""
+    with fresh_cluster(tmp_path / "cluster") as running, playing_operators(running):
         yield running
 
 

@@ -50,24 +50,18 @@ class _Objects:
         return {kind.of(each): each for kind in self._kinds() for each in self._list(kind)}
 
     def delete(self, path: str) -> None:
-        try:
+        with _unless_gone():
             self._ask("DELETE", path, "application/json")
-        except client.ApiException as error:
-            if error.status != 404:
-                raise
 
-    def finalize(self, namespace: str) -> None:
+    def finalize(self, path: str) -> None:
         """Have a namespace that was deleted end at once, as its controller does after a while.
 
         The controller waits five seconds first, and then asks for each kind in each namespace.
         """
-        body = {"metadata": {"name": namespace}, "spec": {"finalizers": []}}
-        try:
-            path = f"{_NAMESPACES.of({'name': namespace})}/finalize"
-            self._ask("PUT", path, "application/json", body, "application/json")
-        except client.ApiException as error:
-            if error.status != 404:
-                raise
+        name = path.rpartition("/")[2]
+        body = {"metadata": {"name": name}, "spec": {"finalizers": []}}
+        with _unless_gone():
+            self._ask("PUT", f"{path}/finalize", "application/json", body)
 
     def relabel(self, path: str, labels: dict[str, str | None]) -> None:
         self._ask("PATCH", path, "application/json", {"metadata": {"labels": labels}})
@@ -87,31 +81,33 @@ class _Objects:
                             yield _Kind(path, each["resource"], is_namespaced)
 
     def _list(self, kind: _Kind) -> list[dict[str, Any]]:
-        try:
+        # A kind may be going, and still be named.
+        with _unless_gone():
             found = self._ask("GET", f"{kind.path}/{kind.resource}", _METADATA)
-        except client.ApiException as error:
-            if error.status != 404:
-                raise
-            return []  # A kind that goes, but was still named.
-        return [item["metadata"] for item in found["items"] or ()]
+            return [item["metadata"] for item in found["items"] or ()]
+        return []
 
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        accept: str,
-        body: Any = None,
-        content: str = "application/merge-patch+json",
-    ) -> Any:
+    def _ask(self, method: str, path: str, accept: str, body: Any = None) -> Any:
         headers = {"Accept": accept}
         if body is not None:
-            headers["Content-Type"] = content
+            form = "merge-patch+json" if method == "PATCH" else "json"
+            headers["Content-Type"] = f"application/{form}"
         address = f"{self.api.configuration.host}{path}"
         answer = self.api.call_api(method, address, header_params=headers, body=body)
         said = answer.read()
         if answer.status >= 400:
             raise client.ApiException(http_resp=answer)
         return json.loads(said)
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Ask for nothing where there is nothing any more."""
+    try:
+        yield
+    except client.ApiException as error:
+        if error.status != 404:
+            raise
 
 
 def _by_the_control_plane(metadata: dict[str, Any]) -> bool:
@@ -163,15 +159,12 @@ class Emptying:
         }
 
     def _take_away(self, objects: _Objects, left: dict[str, dict[str, Any]]) -> None:
-        ended = [each["name"] for path, each in left.items() if path == _NAMESPACES.of(each)]
-        for name in ended:
-            # First, so that nothing is made in it any more.
-            objects.delete(_NAMESPACES.of({"name": name}))
-        for path, each in left.items():
-            if path != _NAMESPACES.of(each):
-                objects.delete(path)
-        for name in ended:
-            objects.finalize(name)
+        spaces = [path for path, each in left.items() if path == _NAMESPACES.of(each)]
+        # They first, so that nothing is made in them any more.
+        for path in (*spaces, *(each for each in left if each not in spaces)):
+            objects.delete(path)
+        for path in spaces:
+            objects.finalize(path)
 
     def _relabel(self, objects: _Objects, found: dict[str, dict[str, Any]]) -> None:
         """Take the operators' labels off the namespaces that every cluster has."""

@@ -8,9 +8,10 @@ the machine. For the same reason no mutating webhook may name a Service here.
 
 import hashlib
 import json
+import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -29,7 +30,9 @@ READY_WITHIN: Final = 60.0
 """Seconds until a part must answer; on two busy cores it takes a few."""
 APPS_DOMAIN: Final = "apps.openshift.example.com"
 """The domain under which the local cluster would serve applications: the documentation's."""
-DEFINITIONS: Final = "definitions.json"
+_DATA: Final = "etcd"
+"""The folder of what etcd keeps."""
+_SERVED: Final = "definitions.json"
 """The file that says which definitions are served already."""
 _DEFINITIONS: Final = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 _INGRESSES: Final = ("config.openshift.io", "v1", "ingresses")
@@ -55,7 +58,7 @@ class Cluster:
         self._server = self._authority.server()
         self._service_accounts = self._authority.signing_key("service-accounts")
         self._etcd_port = processes.free_port()
-        self._known = folder / DEFINITIONS
+        self._served = folder / _SERVED
         self.port = self._kept_port()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -160,7 +163,7 @@ class Cluster:
         peers = f"http://127.0.0.1:{processes.free_port()}"
         return [
             ETCD,
-            f"--data-dir={self.folder / 'etcd'}",
+            f"--data-dir={self.folder / _DATA}",
             f"--listen-client-urls={address}",
             f"--advertise-client-urls={address}",
             f"--listen-peer-urls={peers}",
@@ -206,43 +209,23 @@ class Cluster:
             # It looks at a namespace that goes only after half the grace of the pods in it, which
             # is minutes for Knative's; pods that no node runs are gone at once.
             "--namespace-sync-period=1s",
-            # A namespace that goes is asked for every kind: at 20 a second that takes long.
-            "--kube-api-qps=1000",
-            "--kube-api-burst=1000",
             f"--root-ca-file={self._authority.pair.certificate}",
             f"--service-account-private-key-file={self._service_accounts}",
             "--v=0",
         ]
 
     def _serve_definitions(self) -> None:
-        digest = definitions_digest()
-        known = json.loads(self._known.read_text("utf-8")) if self._known.exists() else {}
+        digest = _definitions_digest()
+        known = json.loads(self._served.read_text("utf-8")) if self._served.exists() else {}
         with self.client() as api:
             objects = client.CustomObjectsApi(api)
             served = {item["metadata"]["name"]: item for item in _items(objects, _DEFINITIONS)}
-            if known.get("digest") == digest and served.keys() >= set(known["names"]):
-                # To write them anew costs the API server more than the rest of its start.
-                self._wait("kube-apiserver", lambda: set(known["names"]) <= _established(objects))
-                return
-            names: set[str] = set()
-            for file in definition_files():
-                for definition in yaml.load_all(file.read_text("utf-8"), yaml.CSafeLoader):
-                    if not definition or definition["kind"] != "CustomResourceDefinition":
-                        continue
-                    name = definition["metadata"]["name"]
-                    names.add(name)
-                    # The vendors' files carry a webhook conversion that nothing answers here.
-                    definition["spec"].pop("conversion", None)
-                    if name in served:
-                        version = served[name]["metadata"]["resourceVersion"]
-                        definition["metadata"]["resourceVersion"] = version
-                        objects.replace_cluster_custom_object(
-                            *_DEFINITIONS, name=name, body=definition
-                        )
-                    else:
-                        objects.create_cluster_custom_object(*_DEFINITIONS, body=definition)
+            names = set(known.get("names", ()))
+            # To write them anew costs the API server more than the rest of its start.
+            if known.get("digest") != digest or not names <= served.keys():
+                names = _write_definitions(objects, served)
             self._wait("kube-apiserver", lambda: names <= _established(objects))
-        self._known.write_text(json.dumps({"digest": digest, "names": sorted(names)}), "utf-8")
+        self._served.write_text(json.dumps({"digest": digest, "names": sorted(names)}), "utf-8")
 
     def _create_openshift(self) -> None:
         """Create the objects that every OpenShift cluster has and that the program reads."""
@@ -301,7 +284,36 @@ class Cluster:
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
-def definitions_digest() -> str:
+def copy_data(kept: Path, folder: Path) -> None:
+    """Give a cluster that has not been started yet the data of a stopped one."""
+    folder.mkdir(exist_ok=True)
+    shutil.copytree(kept / _DATA, folder / _DATA)
+    shutil.copy(kept / _SERVED, folder / _SERVED)
+
+
+def _write_definitions(
+    objects: client.CustomObjectsApi, served: Mapping[str, dict[str, Any]]
+) -> set[str]:
+    """Write every definition, over those that are `served` under its name; return the names."""
+    names: set[str] = set()
+    for file in definition_files():
+        for definition in yaml.load_all(file.read_text("utf-8"), yaml.CSafeLoader):
+            if not definition or definition["kind"] != "CustomResourceDefinition":
+                continue
+            name = definition["metadata"]["name"]
+            names.add(name)
+            # The vendors' files carry a webhook conversion that nothing answers here.
+            definition["spec"].pop("conversion", None)
+            if name in served:
+                version = served[name]["metadata"]["resourceVersion"]
+                definition["metadata"]["resourceVersion"] = version
+                objects.replace_cluster_custom_object(*_DEFINITIONS, name=name, body=definition)
+            else:
+                objects.create_cluster_custom_object(*_DEFINITIONS, body=definition)
+    return names
+
+
+def _definitions_digest() -> str:
     """Return what tells the definitions from those of another version."""
     found = hashlib.sha256()
     for file in definition_files():

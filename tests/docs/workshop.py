@@ -10,12 +10,11 @@ from typing import Final
 
 import yaml
 
-from plugins import running_plugins
+from stacks import started_once
 from tests.docs.shown import Block, Command, blocks, commands
 from toolchain.cluster import Cluster
 from toolchain.environment import pulumi_environment
 from toolchain.paths import BIN, ROOT, VENV
-from warm_python import warm_python
 
 CONTEXT: Final = "production"
 _PROJECT: Final = ("Pulumi.yaml", "__main__.py")
@@ -53,8 +52,7 @@ class Workshop:
             "PYTHONPATH": os.pathsep.join([str(project), str(project / "policy")]),
             "KUBECONFIG": str(_kubeconfig(folder / "kubeconfig", cluster)),
             "NO_COLOR": "true",
-            **running_plugins(),
-            **warm_python(),
+            **started_once(),
         }
         return cls(project, {**env, **own})
 

@@ -4,13 +4,13 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from compileall import compile_dir
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple
 
 import yaml
 
@@ -65,8 +65,11 @@ class PulumiStack:
     def command(self, *arguments: str) -> list[str]:
         return [str(BIN / "pulumi"), *arguments, "--non-interactive", "--color=never"]
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start `pulumi` and leave it running; the caller waits for its end."""
+    def start(self, *arguments: str, own_group: bool = False) -> "subprocess.Popen[str]":
+        """Start `pulumi` and leave it running; the caller waits for its end.
+
+        In a process group of its own it is as a shell would start it.
+        """
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.project,
@@ -75,6 +78,7 @@ class PulumiStack:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=own_group,
         )
 
     def succeed(self, *arguments: str) -> str:
@@ -170,10 +174,13 @@ class PulumiStack:
         return list(self.deployment().get("resources", []))
 
 
-class StackFactory(Protocol):
-    """Makes a stack of the program text given, or of this project's own program."""
+StackFactory = Callable[[str], PulumiStack]
+"""Makes a stack of the text of a program."""
 
-    def __call__(self, program: str | None = None, name: str = "test") -> PulumiStack: ...
+
+def started_once() -> dict[str, str]:
+    """Return the variables by which engines use what runs already, and start it the first time."""
+    return {**running_plugins(), **warm_python()}
 
 
 def make_stack(
@@ -209,8 +216,7 @@ def make_stack(
         # The project's copy, not the installed one, is what the program imports.
         "PYTHONPATH": str(project),
         "HOME": os.environ["HOME"],
-        **running_plugins(),
-        **warm_python(),
+        **started_once(),
     }
     stack = PulumiStack(project, name, env).named(name)
     given = {} if stack_file is None else yaml.safe_load(stack_file.read_text("utf-8"))

@@ -131,11 +131,7 @@ def test_the_plugins_other_settings_keep_working(
     content["contexts"].append({"name": "nowhere", "context": {"cluster": "x", "user": "x"}})
     content["current-context"] = "nowhere"
     stack = make_stack(tmp_path / "stack", cluster.kubeconfig)
-    file = tmp_path / "kubeconfig"
-    file.write_text(yaml.safe_dump(content), "utf-8")
-    with file.open() as text:
-        done = stack.run("config", "set", "--secret", "kubernetes:kubeconfig", stdin=text)
-    assert done.code == 0, done.output
+    stack.set_secret("kubernetes:kubeconfig", yaml.safe_dump(content))
     stack.configure({"kubernetes:context": "local", "kubernetes:kubeClientSettings.qps": 77})
     stack.succeed("up", "--yes")
     providers = [r for r in stack.resources() if r["type"] == "pulumi:providers:kubernetes"]

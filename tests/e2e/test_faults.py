@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -131,16 +130,7 @@ class Update:
     """A running `pulumi up`, in a process group of its own as a shell would start it."""
 
     def __init__(self, stack: PulumiStack) -> None:
-        self._process = subprocess.Popen(
-            stack.command("up", "--yes", "--skip-preview"),
-            cwd=stack.project,
-            env=dict(stack.env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        self._process = stack.start("up", "--yes", "--skip-preview", own_group=True)
         self._seen: list[str] = []
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.resource import Resource
 
-from harness import FreshCluster, example, playing_operators
+from harness import example
 from stacks import PulumiStack, make_stack
 from toolchain.cluster import Cluster
 
@@ -235,19 +235,13 @@ def test_no_private_key_in_state_preview_or_logs(
         assert not any(needle in text for needle in needles), where
 
 
-def test_destroy_leaves_nothing_but_the_namespaces(
-    fresh_cluster: FreshCluster, tmp_path: Path
-) -> None:
-    with (
-        fresh_cluster(tmp_path / "cluster") as own,
-        playing_operators(own),
-        own.client() as api,
-    ):
+def test_destroy_leaves_nothing_but_the_namespaces(unused: Cluster, tmp_path: Path) -> None:
+    with unused.client() as api:
         metadata = client.V1ObjectMeta(name="knative-eventing")
         client.CoreV1Api(api).create_namespace(client.V1Namespace(metadata=metadata))
         objects = Objects(api)
         before = objects.names()
-        stack = our_stack(tmp_path / "stack", own)
+        stack = our_stack(tmp_path / "stack", unused)
         stack.up()
         assert objects.names() >= OBJECTS
         stack.destroy()

@@ -13,7 +13,7 @@ from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
 from typer.testing import CliRunner, Result
 
-from harness import FreshCluster, grant, playing_operators, roles, until
+from harness import grant, roles, until
 from mesh_policy.cluster.api import Api
 from mesh_policy.documented.kinds import SECRET
 from mesh_policy.findings import Ref
@@ -311,16 +311,10 @@ def test_the_observer_can_not_list_secrets_or_write_anything(door: Door) -> None
             assert door.may(verb, group, resource) == (verb == "list"), (verb, group, resource)
 
 
-def test_the_pack_runs_with_the_roles_of_deploy(
-    fresh_cluster: FreshCluster, tmp_path: Path
-) -> None:
-    with (
-        fresh_cluster(tmp_path / "cluster") as cluster,
-        playing_operators(cluster),
-        cluster.client() as api,
-    ):
+def test_the_pack_runs_with_the_roles_of_deploy(unused: Cluster, tmp_path: Path) -> None:
+    with unused.client() as api:
         grant(api, roles("base", "service-mesh-2", "observer"))
-        stack = make_stack(tmp_path / "stack", cluster.kubeconfig_for(USER))
+        stack = make_stack(tmp_path / "stack", unused.kubeconfig_for(USER))
         # A preview before each: of what is not there yet, and of what is.
         for _ in range(2):
             said = stack.succeed("up", "--yes", *PACK)

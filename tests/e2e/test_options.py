@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from harness import PAUSE, FreshCluster, playing_operators
+from harness import PAUSE, FreshCluster
 from stacks import PulumiStack, make_stack
 from tests.policy.cases import tls_data
 from toolchain.cluster import Cluster
@@ -186,14 +186,10 @@ def test_a_missing_operator_is_named(fresh_cluster: FreshCluster, tmp_path: Path
         ]
 
 
-def test_operators_bring_their_definitions(fresh_cluster: FreshCluster, tmp_path: Path) -> None:
+def test_operators_bring_their_definitions(unused: Cluster, tmp_path: Path) -> None:
     """The Lifecycle Manager is played: definitions come some time after the subscriptions."""
     groups = ("maistra.io", "operator.knative.dev", "networking.istio.io")
-    with (
-        fresh_cluster(tmp_path / "cluster") as bare,
-        playing_operators(bare),
-        bare.client() as api,
-    ):
+    with unused.client() as api:
         order = client.V1ConfigMap(
             metadata=client.V1ObjectMeta(name="operators-stand-in"), data={"Subscription": "hold"}
         )
@@ -206,7 +202,7 @@ def test_operators_bring_their_definitions(fresh_cluster: FreshCluster, tmp_path
             if item["spec"]["group"] in groups:
                 taken.append(item)
                 objects.delete_cluster_custom_object(*definitions, item["metadata"]["name"])
-        stack = make_stack(tmp_path / "stack", bare.kubeconfig)
+        stack = make_stack(tmp_path / "stack", unused.kubeconfig)
         stack.configure({"operators.approval": "Automatic"})
         # Nothing of it can be dry-run yet.
         assert "preview failed" not in stack.preview(*PACK)

@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from plugins import running_plugins
-from stacks import PulumiStack, make_stack
+from stacks import PulumiStack, make_stack, started_once
 from tests.forge import TOKEN, Forge, forge
 from tests.workflows import PIPELINES, Workflow
 from toolchain.cluster import Cluster
 from toolchain.paths import ROOT
-from warm_python import warm_python
 
 pytestmark = pytest.mark.e2e
 
@@ -42,7 +40,7 @@ def host() -> Iterator[Forge]:
 
 def runners(stack: PulumiStack, host: Forge) -> dict[str, str]:
     """Return the environment of a runner, which has no state of ours and no kubeconfig."""
-    kept = ("PATH", "VIRTUAL_ENV", "PULUMI_HOME", "PYTHONPATH", *running_plugins(), *warm_python())
+    kept = ("PATH", "VIRTUAL_ENV", "PULUMI_HOME", "PYTHONPATH", *started_once())
     skipped = ("PULUMI_SKIP_UPDATE_CHECK", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION")
     return {
         **{key: stack.env[key] for key in (*kept, *skipped)},

@@ -119,10 +119,7 @@ def make_namespace(api: client.ApiClient, name: str) -> None:
 def previewed(door: Door) -> dict[str, str]:
     """What previews say of each rule's bad case; those that can stand together share one."""
     said: dict[str, str] = {}
-    for rules in together(BROKEN):
-        objects = documented()
-        for rule in rules:
-            objects = broken(objects, BROKEN[rule])
+    for rules, objects in together(BROKEN):
         door.declare(objects)
         said |= dict.fromkeys(
             rules, door.stack.fail("preview", *door.pack(**dict.fromkeys(rules, "mandatory")))

@@ -1,7 +1,6 @@
 """The pack with the program, under the real engine: what it stops, says, remediates and lets be."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import yaml
 from kubernetes import client
 
 from mesh_policy.crossguard.names import GATE, OBSERVED, UNDETERMINED
-from stacks import PulumiStack, make_stack
+from stacks import PulumiStack, StackFactory, make_stack
 from toolchain.cluster import Cluster
 from toolchain.dev import PACK
 
@@ -59,7 +58,7 @@ def foreign(own: Cluster) -> None:
 
 
 @pytest.fixture
-def make(own: Cluster, tmp_path: Path) -> Callable[[str], PulumiStack]:
+def make(own: Cluster, tmp_path: Path) -> StackFactory:
     """Makes the stack of a program."""
     return lambda program: make_stack(tmp_path / "made", own.kubeconfig, program=program)
 
@@ -210,7 +209,7 @@ def gateway(name, namespace, host="*"):
 """
 
 
-def test_what_the_stack_takes_away_no_longer_counts(make: Callable[[str], PulumiStack]) -> None:
+def test_what_the_stack_takes_away_no_longer_counts(make: StackFactory) -> None:
     stack = make(GATEWAY_PROGRAM + "gateway('first', 'default')\n")
     stack.up(*PACK)
     program = stack.project / "__main__.py"
@@ -222,7 +221,7 @@ def test_what_the_stack_takes_away_no_longer_counts(make: Callable[[str], Pulumi
     assert "Gateway default/third" in stack.fail("up", "--yes", *PACK)
 
 
-def test_hosts_may_change_hands_inside_of_the_stack(make: Callable[[str], PulumiStack]) -> None:
+def test_hosts_may_change_hands_inside_of_the_stack(make: StackFactory) -> None:
     both = "gateway('one', 'default', 'a.example.org'); gateway('two', 'default', 'b.example.org')"
     stack = make(GATEWAY_PROGRAM + both)
     stack.up(*PACK)
@@ -240,7 +239,7 @@ RandomUuid("user", keepers={"key": %s})
 """
 
 
-def test_a_key_in_plaintext_is_found_in_any_resource(make: Callable[[str], PulumiStack]) -> None:
+def test_a_key_in_plaintext_is_found_in_any_resource(make: StackFactory) -> None:
     stack = make(KEYS_PROGRAM % "pulumi.Output.unsecret(key.private_key_pem)")
     said = stack.fail("up", "--yes", "--skip-preview", *PACK)
     assert "RandomUuid user keepers.key: found a private key in plaintext" in said
@@ -248,7 +247,7 @@ def test_a_key_in_plaintext_is_found_in_any_resource(make: Callable[[str], Pulum
     assert "PRIVATE KEY" not in stack.state()
 
 
-def test_a_key_that_stays_secret_passes(make: Callable[[str], PulumiStack]) -> None:
+def test_a_key_that_stays_secret_passes(make: StackFactory) -> None:
     stack = make(KEYS_PROGRAM % "key.private_key_pem")
     assert "✅" in stack.up(*PACK)
     assert "PRIVATE KEY" not in stack.state()
@@ -274,9 +273,7 @@ CustomResource(
 """
 
 
-def test_remediation_mends_what_is_safe_and_nothing_else(
-    own: Cluster, make: Callable[[str], PulumiStack]
-) -> None:
+def test_remediation_mends_what_is_safe_and_nothing_else(own: Cluster, make: StackFactory) -> None:
     stack = make(MENDED_PROGRAM)
     stack.fail("up", "--yes", *PACK)
     gates = {f"excluded-ports{GATE}": "remediate", "all": "disabled"}

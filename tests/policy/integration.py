@@ -54,28 +54,28 @@ def broken(objects: list[Body], change: Body) -> list[Body]:
     return found
 
 
-def together(changes: dict[str, Body]) -> list[list[str]]:
-    """Gather the rules whose bad cases can stand in one whole.
+def together(changes: dict[str, Body]) -> list[tuple[list[str], list[Body]]]:
+    """Gather the rules whose bad cases can stand in one whole, each with what is wrong at once.
 
-    Each finds there exactly what it finds where its own case is all that is wrong.
+    Each rule finds there exactly what it finds where its own case is all that is wrong.
     """
-    alone = {rule: _findings(broken(documented(), change)) for rule, change in changes.items()}
-    groups: list[list[str]] = []
-    for rule in changes:
-        for group in groups:
-            objects = documented()
-            for each in (*group, rule):
-                objects = broken(objects, changes[each])
-            found = _findings(objects)
-            if all(found[each] == alone[each][each] for each in (*group, rule)):
-                group.append(rule)
+    whole = documented()
+    alone = {rule: findings(broken(whole, change))[rule] for rule, change in changes.items()}
+    groups: list[tuple[list[str], list[Body]]] = []
+    for rule, change in changes.items():
+        for index, (others, objects) in enumerate(groups):
+            rules, tried = [*others, rule], broken(objects, change)
+            found = findings(tried)
+            if all(found[each] == alone[each] for each in rules):
+                groups[index] = rules, tried
                 break
         else:
-            groups.append([rule])
+            groups.append(([rule], broken(whole, change)))
     return groups
 
 
-def _findings(objects: list[Body]) -> dict[str, set[Violation]]:
+def findings(objects: list[Body]) -> dict[str, set[Violation]]:
+    """Return what every rule finds wrong with the objects on a cluster, by the rule."""
     found = defaultdict[str, set[Violation]](set)
     for result in evaluate(RULES, World.of([Given(CLUSTER), *map(Given, objects)])):
         if isinstance(result.finding, Violation):

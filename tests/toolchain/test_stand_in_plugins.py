@@ -58,11 +58,8 @@ pulumi.export("uuid", uuid.result)
 
 @pytest.fixture
 def make(tmp_path: Path) -> StackFactory:
-    def made(program: str | None = None, name: str = "test") -> PulumiStack:
-        folder = tmp_path / "stack"
-        return make_stack(folder, folder / "no-kubeconfig", program=program, name=name)
-
-    return made
+    folder = tmp_path / "stack"
+    return lambda program: make_stack(folder, folder / "no-kubeconfig", program=program)
 
 
 def planned(stack: PulumiStack) -> dict[str, str]:

@@ -114,7 +114,7 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     pending = [(path, value)]
     while pending:
         place, found = pending.pop()
-        if isinstance(found, Mapping):
+        if isinstance(found, _MAPPINGS):
             below = [(f"{place}.{key}" if place else str(key), found[key]) for key in found]
         elif isinstance(found, list | tuple):
             below = [(f"{place}[{index}]", child) for index, child in enumerate(found)]
@@ -150,6 +150,6 @@ def changed(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[
 def settable(body: Mapping[str, Any], path: tuple[str, ...]) -> bool:
     """Say whether `changed` would overwrite nothing on its way that is unknown or no mapping."""
     return all(
-        value is None or isinstance(value, Mapping)
+        value is None or isinstance(value, _MAPPINGS)
         for value in (at(body, *path[:end]) for end in range(1, len(path)))
     )
