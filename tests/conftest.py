@@ -1,14 +1,23 @@
-"""Which tests share what they set up, and so must run in one process."""
+"""Which tests share what they set up, and so must run in one process; what makes all cheaper."""
 
+import os
+from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 import pytest
+from typer.main import get_command
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 _MESH: Final = "tests/e2e/mesh"
 COUNTED: Final = "counted"
 """The property by which a test tells, at the end of the run, how much it has compared."""
+
+
+# What tests start in Go, from the API server to the engine, would spend a fifth of its time on
+# collecting garbage, and there is memory enough to begin late.
+os.environ |= {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
 
 class _Scheduling(LoadScopeScheduling):
@@ -23,6 +32,14 @@ class _Scheduling(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling:
     """Have `--dist loadscope` mean that."""
     return _Scheduling(config, log)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_command_tree() -> Iterator[None]:
+    """Make the command tree once, as a process does, and not for each call of a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command))
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

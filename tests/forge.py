@@ -2,13 +2,14 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.serving import serving
 
 TOKEN = "only-for-this-test"
 BOT = "github-actions[bot]"
@@ -98,10 +99,5 @@ def forge(leads_to: Forge | None = None) -> Iterator[Forge]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         remembered.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
+        with serving(server):
             yield remembered
-        finally:
-            server.shutdown()
-            thread.join()

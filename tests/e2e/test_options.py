@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from harness import PAUSE, FreshCluster
+from harness import PAUSE, FreshCluster, until
 from stacks import PulumiStack, make_stack
 from tests.policy.cases import tls_data
 from toolchain.cluster import Cluster
@@ -174,6 +174,14 @@ def test_a_missing_operator_is_named(fresh_cluster: FreshCluster, tmp_path: Path
             client.ApiextensionsV1Api(api).delete_custom_resource_definition(
                 "knativeservings.operator.knative.dev"
             )
+            objects = client.CustomObjectsApi(api)
+
+            def kinds() -> set[str]:
+                found: Any = objects.get_api_resources("operator.knative.dev", "v1beta1")
+                return {each.kind for each in found.resources}
+
+            # The API server goes on serving a kind for a moment after its definition has gone.
+            until(lambda: "KnativeServing" not in kinds(), 60)
         stack = make_stack(tmp_path / "stack", bare.kubeconfig)
         said = stack.fail("up", "--yes", "--skip-preview")
         assert "the OpenShift Serverless operator is not installed" in said

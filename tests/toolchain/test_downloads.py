@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving import serving
 from toolchain import releases
 from toolchain.downloads import Binary, NotDownloadedError, Release, Vendors
 from toolchain.log import Log, StepFailedError
@@ -60,12 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def vendor() -> Iterator[Vendor]:
-    with Vendor() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with Vendor() as server, serving(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)

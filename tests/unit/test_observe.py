@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +21,7 @@ from mesh_policy.findings import Ref
 from mesh_policy.observe import Observation, ObserveError, observe
 from mesh_policy.rules import RULES
 from serverless_mesh.cli.main import app
+from tests.serving import serving
 
 GATEWAYS: Final = "/apis/networking.istio.io/v1/gateways"
 CERTS: Final = Ref(SECRET, "istio-system", "certs")
@@ -110,9 +111,11 @@ class ApiServer:
 
 
 @contextmanager
-def serving(server: ApiServer) -> Iterator[None]:
+def answering(server: ApiServer) -> Iterator[None]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # The content is written after the headers, and must not wait until those are confirmed.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             status, headers, body = server.answer(self.path)
@@ -134,20 +137,17 @@ def serving(server: ApiServer) -> Iterator[None]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         listening.daemon_threads = True
         server.url = f"http://127.0.0.1:{listening.server_address[1]}"
-        thread = Thread(target=listening.serve_forever)
-        thread.start()
-        try:
-            yield
-        finally:
-            server.over.set()
-            listening.shutdown()
-            thread.join()
+        with serving(listening):
+            try:
+                yield
+            finally:
+                server.over.set()
 
 
 @pytest.fixture
 def server() -> Iterator[ApiServer]:
     made = ApiServer()
-    with serving(made):
+    with answering(made):
         yield made
 
 

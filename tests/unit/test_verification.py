@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from serverless_mesh.cli.verification import Check, Link, Target, TargetError, verify
+from tests.serving import serving
 
 HOST = "hello-default.apps.openshift.example.com"
 WILDCARD = "*.apps.openshift.example.com"
@@ -99,7 +100,7 @@ class Answer:
 
 
 @contextmanager
-def serving(context: ssl.SSLContext, answer: Answer) -> Iterator[tuple[str, int]]:
+def answering(context: ssl.SSLContext, answer: Answer) -> Iterator[tuple[str, int]]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response_only(answer.status)
@@ -114,11 +115,8 @@ def serving(context: ssl.SSLContext, answer: Answer) -> Iterator[tuple[str, int]
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.handle_error = lambda *_: None  # type: ignore[method-assign]
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield "127.0.0.1", server.server_port
-        server.shutdown()
-        thread.join()
+        with serving(server):
+            yield "127.0.0.1", server.server_port
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +136,7 @@ def broken(checks: list[Check]) -> Check:
 
 
 def test_every_link_holds(authority: Authority, tmp_path: Path) -> None:
-    with serving(authority.issue(tmp_path), Answer()) as connect:
+    with answering(authority.issue(tmp_path), Answer()) as connect:
         checks = verify(target(authority, connect))
     assert [check.link for check in checks] == list(Link)
     assert all(check.holds for check in checks)
@@ -181,7 +179,7 @@ def test_broken_certificates(
     link: Link,
     said: str,
 ) -> None:
-    with serving(issue(authority, tmp_path), Answer()) as connect:
+    with answering(issue(authority, tmp_path), Answer()) as connect:
         check = broken(verify(target(authority, connect)))
     assert check.link is link
     assert said in check.found
@@ -203,7 +201,7 @@ ENVOY = {"server": "istio-envoy"}
 def test_broken_answers(
     authority: Authority, tmp_path: Path, answer: Answer, link: Link, said: str
 ) -> None:
-    with serving(authority.issue(tmp_path), answer) as connect:
+    with answering(authority.issue(tmp_path), answer) as connect:
         check = broken(verify(target(authority, connect)))
     assert check.link is link
     assert said in check.found

@@ -32,6 +32,8 @@ class Application:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # The content is written after the headers, and must not wait until those are confirmed.
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 if self.path == HELD_PATH:
@@ -48,7 +50,8 @@ class Application:
                 """Say nothing."""
 
         server = _Server((address, port), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # It looks this often whether it is to end; half a second for each adds up.
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         self._servers.append(server)
         return int(server.server_port)
 
