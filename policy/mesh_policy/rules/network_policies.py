@@ -316,9 +316,10 @@ def _pods(world: World, what: str, namespace: str, labels: Mapping[str, Any]) ->
 
 def remediate(body: Mapping[str, Any], world: World) -> dict[str, Any] | None:
     """Add the annotation where it is missing."""
-    if at(body, *_PATH) is not None or not settable(body, _PATH):
-        return None
     ref = ref_of(body)
+    own = ref.kind in (SERVING, EVENTING)
+    if not own or at(body, *_PATH) is not None or not settable(body, _PATH):
+        return None
     asked = any(
         isinstance(finding, Violation) and (finding.ref, finding.field) == (ref, _PLACE)
         for finding in check(world)
