@@ -38,19 +38,24 @@ def environment() -> dict[str, str]:
     return pulumi_environment(STATE, PASSPHRASE)
 
 
+def held() -> list[str]:
+    """Return the names of the stacks that were made here and not destroyed."""
+    return sorted(file.stem for file in (STATE / ".pulumi" / "stacks").rglob("*.json"))
+
+
 def chosen(name: str | None) -> "Stack":
     """Return the stack of that name; without one the stack that is there, or the default.
 
     Raises:
         LocalEnvironmentError: the cluster holds another one, or there is no such stack file.
     """
-    held = sorted(file.stem for file in (STATE / ".pulumi" / "stacks").rglob("*.json"))
-    if name is not None and held and name not in held:
+    there = held()
+    if name is not None and there and name not in there:
         raise LocalEnvironmentError(
-            f"the local cluster holds the stack {held[0]}, and one at a time. To have {name} "
+            f"the local cluster holds the stack {there[0]}, and one at a time. To have {name} "
             "instead: make down, then again"
         )
-    stack = Stack(name or next(iter(held), DEFAULT))
+    stack = Stack(name or next(iter(there), DEFAULT))
     if not stack.settings.exists():
         raise LocalEnvironmentError(f"found no {stack.settings.name}, which a stack needs")
     return stack
@@ -96,7 +101,7 @@ class Stack:
 
     def exists(self) -> bool:
         """Say whether the stack was ever made here."""
-        return any((STATE / ".pulumi" / "stacks").rglob(f"{self.name}.json"))
+        return self.name in held()
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs, secrets masked."""

@@ -33,7 +33,7 @@ def run(command: str) -> "subprocess.CompletedProcess[str]":
 @pytest.fixture
 def unused() -> Iterator[None]:
     """See that nobody uses the checkout's own cluster, and leave none."""
-    if daemon.Running.read() is not None or CLUSTER.exists() or dev.STATE.exists():
+    if daemon.Running.read() is not None or CLUSTER.exists() or dev.held():
         pytest.skip("the local cluster of this checkout is in use; `make down` ends it")
     yield
     assert run("make down").returncode == 0
