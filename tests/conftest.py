@@ -1,6 +1,5 @@
 """Which tests share what they set up, and so must run in one process; what makes all cheaper."""
 
-import os
 from collections.abc import Iterator
 from functools import cache
 from typing import Final
@@ -13,11 +12,6 @@ from xdist.scheduler import LoadScopeScheduling
 _MESH: Final = "tests/e2e/mesh"
 COUNTED: Final = "counted"
 """The property by which a test tells, at the end of the run, how much it has compared."""
-
-
-# What tests start in Go, from the API server to the engine, would spend a fifth of its time on
-# collecting garbage, and there is memory enough to begin late.
-os.environ |= {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
 
 class _Scheduling(LoadScopeScheduling):
