@@ -4,6 +4,8 @@ TOOLCHAIN := $(PYTHON) -m toolchain.bootstrap
 BIN := .venv/bin
 # dev (Service Mesh 2) or mesh3 (Service Mesh 3): make up STACK=mesh3
 CHOSEN := $(if $(STACK),--stack $(STACK))
+# Many processes import the same modules, and none is to compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up preview down start stop mesh verify env test test-fast bench lint format docs site lock clean
@@ -44,8 +46,8 @@ test-fast: ## the tests that need no cluster, in under a minute
 
 test: ## every test
 	@$(TOOLCHAIN) setup --mesh
-	@# One process more than two cores, since tests also wait.
-	@$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
+	@# More processes than two cores, since tests also wait.
+	@$(BIN)/pytest --numprocesses 4 --dist loadscope --no-loadscope-reorder
 
 bench: ## measure the rules, what the pack adds to a preview, and `check` beside istioctl
 	@$(TOOLCHAIN) setup --mesh --bench

@@ -6,11 +6,6 @@ from pathlib import Path
 from toolchain.paths import BIN, PULUMI_HOME, VENV
 
 
-def compiled_once() -> dict[str, str]:
-    """Return our own environment for the many Pythons that we start: none compiles all anew."""
-    return {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
-
 def pulumi_environment(backend: Path, passphrase: Path) -> dict[str, str]:
     """Return the environment for `pulumi` with its state in the folder `backend`.
 
@@ -18,7 +13,7 @@ def pulumi_environment(backend: Path, passphrase: Path) -> dict[str, str]:
     shows in no process list. The virtual environment leads PATH because the language host that can
     be built here does not know Pulumi.yaml's `virtualenv` option.
     """
-    inherited = {k: v for k, v in compiled_once().items() if not k.startswith("PULUMI_")}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")}
     backend.mkdir(parents=True, exist_ok=True)
     return {
         **inherited,

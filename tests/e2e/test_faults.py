@@ -144,6 +144,9 @@ class Update:
     ) -> None:
         if self.runs():
             self.kill()
+        # What a killed engine leaves behind would wait for minutes.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def until(self, *words: str) -> None:
         """Read on to a line that has all the words."""

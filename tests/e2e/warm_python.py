@@ -47,7 +47,6 @@ _CLIENT: Final = Path(__file__).with_name("warm_python_client.py")
 @cache
 def warm_python() -> dict[str, str]:
     """Start the process that forks, to end with this one; return what engines need to use it."""
-    from toolchain.environment import compiled_once
     from toolchain.paths import VENV
     from toolchain.processes import die_with_parent
 
@@ -60,7 +59,6 @@ def warm_python() -> dict[str, str]:
             stdin=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],
             preexec_fn=die_with_parent,
-            env=compiled_once(),
         )
     return {"PULUMI_PYTHON_CMD": str(_CLIENT), "WARM_PYTHON": address}
 

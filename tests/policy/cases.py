@@ -33,7 +33,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 NOW = datetime.now(UTC)
 
 
-class Loader(yaml.SafeLoader):
+class Loader(yaml.CSafeLoader):
     pass
 
 

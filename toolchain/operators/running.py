@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from toolchain import processes
-from toolchain.environment import compiled_once
 from toolchain.paths import ROOT
 
 
@@ -21,7 +20,6 @@ def running_operators(
         [sys.executable, "-m", "toolchain.operators", "--kubeconfig", kubeconfig, *left_alone],
         log,
         cwd=ROOT,
-        env=compiled_once(),
     )
     try:
         yield process
