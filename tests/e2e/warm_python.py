@@ -9,6 +9,7 @@ environment, its working folder and its streams, passes signals on, and ends as 
 it is killed, so is the fork. Other commands than those three are Python's own.
 """
 
+import atexit
 import gc
 import io
 import json
@@ -24,7 +25,7 @@ from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 IMPORTED: Final = (
     "cryptography.x509",
@@ -144,5 +145,23 @@ def _end_with(client: socket.socket) -> None:
     os._exit(1)
 
 
+def end(code: int) -> NoReturn:
+    """Do what Python does at its end, but for clearing its memory.
+
+    That would make a fork copy all that has been imported, which takes longer than to start it.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        serve(socket.socket(fileno=int(sys.argv[1])))
+    except SystemExit as asked_for:
+        if not isinstance(asked_for.code, int | None):
+            raise
+        end(asked_for.code or 0)
+    end(0)

@@ -31,6 +31,15 @@ print(json.dumps({
 print("and this", file=sys.stderr)
 sys.exit(int(sys.argv[1]))
 """
+ENDING: Final = """
+import atexit, concurrent.futures, threading, time
+
+pool = concurrent.futures.ThreadPoolExecutor(1)
+pool.submit(print, "in the pool")
+threading.Thread(target=lambda: (time.sleep(0.1), print("in a thread"))).start()
+atexit.register(print, "at the end")
+%s
+"""
 WAITING: Final = """
 import os, time
 
@@ -75,6 +84,23 @@ def test_a_program_has_what_it_was_started_with(tmp_path: Path, code: int) -> No
     assert "pulumi" in said["imported"]
     ours = {"components", "mesh_policy", "preflight", "serverless_mesh", "toolchain"}
     assert not ours & set(said["imported"])
+
+
+@pytest.mark.parametrize(
+    ("last", "code", "said"),
+    [
+        ("", 0, ""),
+        ("raise SystemExit", 0, ""),
+        ("raise SystemExit('no')", 1, "no\n"),
+        ("1 / 0", 1, "ZeroDivisionError: division by zero\n"),
+    ],
+)
+def test_a_program_ends_as_python_does(tmp_path: Path, last: str, code: int, said: str) -> None:
+    process = started(tmp_path, ENDING % last)
+    out, err = process.communicate(timeout=WITHIN)
+    assert process.returncode == code
+    assert out.splitlines() == ["in the pool", "in a thread", "at the end"]
+    assert err.endswith(said) if said else not err
 
 
 def test_a_signal_reaches_the_program(tmp_path: Path) -> None:
