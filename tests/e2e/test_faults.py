@@ -132,6 +132,7 @@ class Update:
     def __init__(self, stack: PulumiStack) -> None:
         self._process = stack.start("up", "--yes", "--skip-preview", own_group=True)
         self._seen: list[str] = []
+        self._left: list[int] = []
 
     def __enter__(self) -> Self:
         return self
@@ -144,9 +145,9 @@ class Update:
     ) -> None:
         if self.runs():
             self.kill()
-        # What a killed engine leaves behind would wait for minutes.
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        for plugin in self._left:
+            with suppress(ProcessLookupError):
+                os.kill(plugin, signal.SIGKILL)
 
     def until(self, *words: str) -> None:
         """Read on to a line that has all the words."""
@@ -168,7 +169,9 @@ class Update:
         os.killpg(self._process.pid, signal.SIGINT)
 
     def kill(self) -> None:
-        """End the engine alone, at once."""
+        """End the engine alone, at once; its plugins, which would wait on for long, at exit."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        self._left = [int(child) for task in tasks for child in task.read_text("utf-8").split()]
         self._process.kill()
         self._process.wait()
 
